@@ -1,0 +1,81 @@
+"""Train and measure dreamscene4d on several clips, one after the other, and print a table.
+
+    python benchmarks/clips.py CAPTURE... --out DIR [--json FILE] [--pictures DIR] [-- OPTION...]
+
+Options after ``--`` go to ``fourfold train`` (``--lite``, ``--holdout 4``, ``--prior none``). Each
+clip is trained by the command line in a process of its own, so that time and memory are what a user
+gets. With ``--pictures`` the contact sheets are put there as JPEG.
+"""
+
+import argparse
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from PIL import Image
+
+COLUMNS = ("psnr", "object_psnr", "mask_iou", "ssim", "seconds", "peak_memory_mb", "num_gaussians")
+SHEET_WIDTH = 1600
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Train and measure dreamscene4d on several clips.")
+    parser.add_argument("captures", nargs="+", type=Path)
+    parser.add_argument("--out", type=Path, required=True, help="folder for the runs")
+    parser.add_argument("--json", type=Path, help="write all figures here")
+    parser.add_argument("--pictures", type=Path, help="folder for the contact sheets")
+    own, options = _split(sys.argv[1:])
+    arguments = parser.parse_args(own)
+    measured = {}
+    for capture in arguments.captures:
+        measured[capture.name] = _measure(capture, arguments.out / capture.name, options)
+        if arguments.pictures:
+            _keep_sheet(arguments.out / capture.name, arguments.pictures / f"{capture.name}.jpg")
+        print(_table({capture.name: measured[capture.name]}), flush=True)
+    print(_table(measured))
+    if arguments.json:
+        arguments.json.write_text(json.dumps(measured, indent=2) + "\n")
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    if "--" not in words:
+        return words, []
+    at = words.index("--")
+    return words[:at], words[at + 1 :]
+
+
+def _measure(capture: Path, run: Path, options: list[str]) -> dict[str, float]:
+    train = ["train", "dreamscene4d", str(capture), "--out", str(run), "--overwrite", *options]
+    for words in (train, ["eval", str(run)]):
+        print("fourfold", shlex.join(words), file=sys.stderr, flush=True)
+        subprocess.run([sys.executable, "-m", "fourfold", *words], check=True, stdout=sys.stderr)
+    return json.loads((run / "metrics.json").read_text())
+
+
+def _keep_sheet(run: Path, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    sheet = Image.open(run / "contact_sheet.png").convert("RGB")
+    size = (SHEET_WIDTH, round(sheet.height * SHEET_WIDTH / sheet.width))
+    sheet.resize(size, Image.Resampling.LANCZOS).save(file, quality=85)
+
+
+def _columns(measured: dict[str, dict[str, float]]) -> list[str]:
+    """Name every figure that some clip has; held-out frames and truth are not in all of them."""
+    return list(dict.fromkeys([*COLUMNS, *(key for values in measured.values() for key in values)]))
+
+
+def _table(measured: dict[str, dict[str, float]]) -> str:
+    columns = _columns(measured)
+    lines = ["| clip | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
+    return "\n".join(lines + [_row(name, values, columns) for name, values in measured.items()])
+
+
+def _row(name: str, values: dict[str, float], columns: list[str]) -> str:
+    cells = [f"{values[key]:.4g}" if values.get(key) is not None else "" for key in columns]
+    return f"| {name} | " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""What a capture holds, and what it lacks for which method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fourfold.capture.capture import Capture
+from fourfold.capture.mask_files import LAYOUT_OF_MASKS
+from fourfold.errors import InputError
+
+_MIN_FRAMES = 2
+
+
+@dataclass(frozen=True)
+class ObjectDescription:
+    """One object in the first view.
+
+    Attributes:
+        name: of the object.
+        num_frames: in how many frames it is seen.
+        first, last: names of the first and the last of them, None if it is never seen.
+        area: mean share of the picture that it covers where it is seen, in [0, 1].
+    """
+
+    name: str
+    num_frames: int
+    first: str | None
+    last: str | None
+    area: float
+
+
+@dataclass(frozen=True)
+class Description:
+    """What `fourfold info` says about a capture.
+
+    Attributes:
+        path, layout, views, frames, fps, channels, notes: as in `Capture`.
+        seconds: from the first frame to the last.
+        width, height: working size of the first view; stored_*: its size on disk.
+        objects: what the masks show.
+        missing: method -> what it needs and the capture lacks, phrases; empty if it can run.
+    """
+
+    path: str
+    layout: str
+    views: tuple[str, ...]
+    held_out_views: tuple[str, ...]
+    frames: tuple[str, ...]
+    fps: float
+    seconds: float
+    width: int
+    height: int
+    stored_width: int
+    stored_height: int
+    channels: tuple[str, ...]
+    objects: tuple[ObjectDescription, ...]
+    missing: dict[str, tuple[str, ...]]
+    notes: tuple[str, ...]
+    has_truth: bool
+
+
+def describe(capture: Capture) -> Description:
+    """Look through a capture: all masks of the first view, and its first picture.
+
+    Raises:
+        InputError: a file is damaged.
+    """
+    capture.image(0)
+    stored = capture.stored_size()
+    return Description(
+        path=str(capture.path),
+        layout=capture.layout,
+        views=capture.views,
+        held_out_views=capture.held_out_views,
+        frames=capture.frames,
+        fps=capture.fps,
+        seconds=float(capture.timestamps[-1]),
+        width=capture.width,
+        height=capture.height,
+        stored_width=stored[0],
+        stored_height=stored[1],
+        channels=tuple(sorted(capture.channels)),
+        objects=_objects(capture),
+        missing={"dreamscene4d": _missing_for_dreamscene4d(capture)},
+        notes=capture.notes,
+        has_truth=capture.truth is not None,
+    )
+
+
+def _objects(capture: Capture) -> tuple[ObjectDescription, ...]:
+    found = []
+    pixels = capture.width * capture.height
+    for index, name in enumerate(capture.object_names):
+        areas = capture.areas[:, index]
+        seen = areas.nonzero().flatten().tolist()
+        found.append(
+            ObjectDescription(
+                name=name,
+                num_frames=len(seen),
+                first=capture.frames[seen[0]] if seen else None,
+                last=capture.frames[seen[-1]] if seen else None,
+                area=float(areas[seen].float().mean()) / pixels if seen else 0.0,
+            )
+        )
+    return tuple(found)
+
+
+def _missing_for_dreamscene4d(capture: Capture) -> tuple[str, ...]:
+    missing = []
+    if not capture.has("mask"):
+        missing.append("object masks (--masks DIR)")
+    elif not capture.areas.any():
+        missing.append("masks that are not empty")
+    if capture.num_frames < _MIN_FRAMES:
+        missing.append("a second frame")
+    return tuple(missing)
+
+
+def require_masks(capture: Capture) -> None:
+    """Refuse a capture without object masks, and say what to give.
+
+    Raises:
+        InputError: there are no masks, or all are empty.
+    """
+    if not capture.has("mask"):
+        raise InputError(
+            "this capture has no object masks",
+            path=capture.path,
+            expected=f"a mask of every moving object: {LAYOUT_OF_MASKS}; the first frame's name "
+            f"is {capture.frames[0]}",
+            mend="Give the folder with --masks FOLDER (any segmentation tool can make them)",
+        )
+    if not capture.areas.any():
+        raise InputError(
+            f"all masks are empty in all {capture.num_frames} frames",
+            path=capture.path,
+            expected="at least one object, white or coloured on black",
+            mend="Give other masks with --masks, or other frames with --frames",
+        )
+
+
+def require_frames(capture: Capture, minimum: int = _MIN_FRAMES) -> None:
+    """Refuse a capture with fewer frames than a method needs.
+
+    Raises:
+        InputError: there are fewer than `minimum`.
+    """
+    if capture.num_frames < minimum:
+        raise InputError(
+            f"there is only {capture.num_frames} frame",
+            path=capture.path,
+            expected=f"at least {minimum} frames",
+            mend="Give a longer clip, or more frames with --frames",
+        )

@@ -1,0 +1,125 @@
+"""Opening a capture: which layout it is, and what the user adds to it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from fourfold.capture.cameras import read_json, read_own_cameras
+from fourfold.capture.capture import Capture
+from fourfold.capture.depths import find_depths
+from fourfold.capture.names import match_frame
+from fourfold.capture.readers import READERS
+from fourfold.capture.readers.frames import with_masks
+from fourfold.capture.readers.transforms import read_transforms, transforms_cameras
+from fourfold.capture.source import FrameSelection, ReadOptions, Source
+from fourfold.errors import InputError, UsageError
+from fourfold.files import recover_folder
+from fourfold.geometry import Camera
+
+
+def open_capture(
+    path: str | os.PathLike[str],
+    *,
+    max_size: int = 720,
+    frames: str | None = None,
+    masks: str | os.PathLike[str] | None = None,
+    cameras: str | os.PathLike[str] | None = None,
+    depth: str | os.PathLike[str] | None = None,
+    fps: float | None = None,
+) -> Capture:
+    """Open a video, a picture or a folder of any known layout; nothing is written to it.
+
+    Headers are checked here; pictures are decoded when asked for (a video: now, once).
+
+    Args:
+        path: the file or folder.
+        max_size: longer side in pixels to which larger frames are scaled; none is enlarged.
+        frames: "a:b:step", positions from 0, b not included; all if None.
+        masks: folder of masks for a single view: `<frame>.png` or `<object>/<frame>.png`.
+        cameras: a nerfstudio or D-NeRF transforms.json, or a cameras.json of ours.
+        depth: folder of depth maps for a single view: .npy, 16-bit .png or .pfm.
+        fps: frames per second, in the place of what the input says.
+
+    Raises:
+        InputError: there is no such thing, no reader knows it, or it is damaged.
+        UsageError: an option has no meaning, or does not fit the capture.
+    """
+    if max_size < 1:
+        raise UsageError(f"the maximal size is {max_size}", expected="a number of pixels from 1 up")
+    if fps is not None and not fps > 0:
+        raise UsageError(f"the frame rate is {fps}", expected="frames per second above 0")
+    # Resolved, so that a capture has one name and one fingerprint wherever it is opened from.
+    place = Path(path).resolve()
+    if not place.exists() and place.name:
+        recover_folder(place)
+    if not place.exists():
+        raise InputError("there is no such file or folder", path=place)
+    source = _read(place, ReadOptions(FrameSelection.parse(frames), max_size, fps))
+    if masks is not None or depth is not None or cameras is not None:
+        _require_one_view(source, place)
+    source = source if masks is None else with_masks(source, Path(masks))
+    source = source if depth is None else _with_depth(source, Path(depth))
+    source = source if cameras is None else _with_cameras(source, Path(cameras))
+    return Capture(place, source, max_size)
+
+
+def _read(path: Path, options: ReadOptions) -> Source:
+    # resolved, so that "." and links have their names
+    inside = path.resolve()
+    for reader in READERS:
+        if reader.recognises(inside):
+            return reader.read(inside, options)
+    raise InputError(
+        "no known layout in this folder",
+        path=path,
+        expected="frames (PNG, JPEG), a DAVIS or DreamScene4D folder (JPEGImages, Annotations), "
+        "transforms.json, ims with train_meta.json, or capture.json",
+        mend="Give a video file or one of these",
+    )
+
+
+def _require_one_view(source: Source, path: Path) -> None:
+    if len(source.views) > 1:
+        raise UsageError(
+            f"masks, depth and cameras can be added to one view, not to {len(source.views)}",
+            path=path,
+            mend="Put them where the capture's own layout has them",
+        )
+
+
+def _with_depth(source: Source, folder: Path) -> Source:
+    view = source.views[0]
+    size = source.sizes[view]
+    loaders, files = find_depths(folder, source.frames, source.known_frames, size)
+    depth = {(view, frame): loader for frame, loader in loaders.items()}
+    return replace(source, depth=depth, files=source.files + files)
+
+
+def _with_cameras(source: Source, file: Path) -> Source:
+    view = source.views[0]
+    data = read_json(file)
+    if isinstance(data, dict) and "frames" in data:
+        cameras = _cameras_of_transforms(source, file)
+    else:
+        cameras = read_own_cameras(file, source.views, source.frames, source.sizes)
+        cameras = {frame: cameras[view, frame] for frame in source.frames}
+    by_key = {(view, frame): camera for frame, camera in cameras.items()}
+    return replace(source, cameras=by_key, files=(*source.files, file))
+
+
+def _cameras_of_transforms(source: Source, file: Path) -> dict[str, Camera]:
+    shared, entries = read_transforms(file)
+    matched = {match_frame(name, source.known_frames): e for name, e in entries.items()}
+    missing = [frame for frame in source.frames if frame not in matched]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(source.frames)} frames have no camera",
+            path=file,
+            frame=missing[0],
+            expected=f"a file_path whose name is {missing[0]}",
+            mend="Name the cameras like the frames, or leave frames out with --frames",
+        )
+    wanted = {frame: matched[frame] for frame in source.frames}
+    return transforms_cameras(file, shared, wanted, source.sizes[source.views[0]])

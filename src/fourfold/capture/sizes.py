@@ -1,0 +1,62 @@
+"""Scaling of channels to the working size, and taking a lens distortion out of them."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from jaxtyping import Bool, Float
+
+from fourfold.geometry import Camera
+
+
+def fit_size(size: tuple[int, int], max_size: int) -> tuple[int, int]:
+    """Return the (width, height) whose longer side is at most `max_size`; never larger.
+
+    >>> fit_size((1920, 1080), 720)
+    (720, 405)
+    >>> fit_size((64, 48), 720)
+    (64, 48)
+    """
+    scale = min(1.0, max_size / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def scale_image(
+    image: Float[np.ndarray, "H W 3"], size: tuple[int, int]
+) -> Float[np.ndarray, "h w 3"]:
+    """Scale a picture down by area averages; float32."""
+    if image.shape[1::-1] == size:
+        return image
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+
+
+def scale_mask(mask: Bool[np.ndarray, "H W"], size: tuple[int, int]) -> Bool[np.ndarray, "h w"]:
+    """Scale a mask down: set where more than half of the area is set."""
+    if mask.shape[::-1] == size:
+        return mask
+    return cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.5
+
+
+def scale_depth(depth: Float[np.ndarray, "H W"], size: tuple[int, int]) -> Float[np.ndarray, "h w"]:
+    """Scale a depth map by taking the value under each pixel's centre, so none is made up."""
+    height, width = depth.shape
+    rows = ((np.arange(size[1]) + 0.5) * height / size[1]).astype(int)
+    columns = ((np.arange(size[0]) + 0.5) * width / size[0]).astype(int)
+    return depth[rows[:, None], columns[None, :]]
+
+
+def straighten(values: np.ndarray, camera: Camera, *, nearest: bool = False) -> np.ndarray:
+    """Take the lens distortion out of a map of (H, W) or (H, W, 3); the intrinsics stay.
+
+    Pixels that the lens did not see repeat the border; with `nearest` no value is mixed.
+    """
+    if camera.distortion is None:
+        return values
+    # OpenCV counts pixel centres from 0, we from 0.5.
+    matrix = camera.intrinsics.double().numpy().copy()
+    matrix[:2, 2] -= 0.5
+    lens = np.array(camera.distortion)
+    size = (values.shape[1], values.shape[0])
+    x, y = cv2.initUndistortRectifyMap(matrix, lens, np.eye(3), matrix, size, cv2.CV_32FC1)
+    mode = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+    return cv2.remap(values, x, y, mode, borderMode=cv2.BORDER_REPLICATE)

@@ -1,0 +1,5 @@
+"""The command line: `fourfold VERB …`."""
+
+from fourfold.cli.main import main
+
+__all__ = ["main"]

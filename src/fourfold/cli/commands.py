@@ -1,0 +1,241 @@
+"""The verbs as the command line sees them: one dataclass each. No torch in here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, make_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+
+from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
+
+import fourfold
+from fourfold.verbs.methods import METHODS, Method
+from fourfold.verbs.options import CaptureOptions
+from fourfold.verbs.render import RenderOptions
+from fourfold.verbs.synth import SynthOptions
+
+if TYPE_CHECKING:
+    MethodName = str
+else:
+    MethodName = Literal[tuple(METHODS)]
+Flag = FlagCreatePairsOff[bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What all commands have."""
+
+    traceback: Flag = False
+    """Show where an error arose."""
+
+    def run(self) -> None:
+        """Do it."""
+        raise NotImplementedError
+
+    def when_interrupted(self) -> str:
+        """Say how to go on after an interruption."""
+        return "Nothing was left half-written."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Demo(Command):
+    """Train on the embedded example, render an orbit and measure it, in about two minutes."""
+
+    method: Annotated[Positional[MethodName], arg(metavar="METHOD")] = "dreamscene4d"
+    """Method to show."""
+    out: Annotated[Path, arg(metavar="RUN")] = Path("runs/demo")
+    """Folder of the run."""
+    overwrite: Flag = False
+    """Begin anew where a run is there already."""
+
+    def run(self) -> None:
+        """Run the demo and say where its results are."""
+        from fourfold.cli import printing
+
+        result = fourfold.demo(
+            self.method, out=self.out, overwrite=self.overwrite, say=printing.announce
+        )
+        printing.print_metrics(result.metrics)
+        for video in result.videos:
+            printing.print_path("video", video)
+        printing.print_path("report", result.report)
+        printing.print_path("scene", result.run.scene_folder)
+
+    def when_interrupted(self) -> str:
+        """Say how to go on."""
+        return "The same command goes on where this one stopped."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Info(Command):
+    """Say what an input holds, and what is missing for which method."""
+
+    path: Annotated[Positional[Path], arg(metavar="PATH")]
+    """Video file, or folder of a capture."""
+    options: Annotated[CaptureOptions, arg(name="")] = field(default_factory=CaptureOptions)
+
+    def run(self) -> None:
+        """Print the description."""
+        from fourfold.cli import printing
+
+        printing.print_description(fourfold.info(self.path, self.options))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train(Command):
+    """Train a method on a capture; the same command resumes a training that was stopped.
+
+    Each method's options are those of its own dataclass: `train_command` adds them.
+    """
+
+    method: Annotated[Positional[MethodName], arg(metavar="METHOD")]
+    """Name of the method: dreamscene4d."""
+    capture: Annotated[Positional[Path], arg(metavar="CAPTURE")]
+    """Video file, or folder of a capture."""
+    out: Annotated[Path, arg(metavar="RUN")]
+    """Folder of the run."""
+    overwrite: Flag = False
+    """Begin anew where a run is there already."""
+    config: Any
+    options: Annotated[CaptureOptions, arg(name="")] = field(default_factory=CaptureOptions)
+
+    def run(self) -> None:
+        """Train, and say what can be done next."""
+        from fourfold.cli import printing
+
+        run = fourfold.train(
+            self.method,
+            self.capture,
+            out=self.out,
+            config=self.config,
+            overwrite=self.overwrite,
+            capture_options=self.options,
+        )
+        if not run.scene_folder.is_dir():  # not all stages were asked for
+            printing.print_path("run", run.path)
+            return
+        printing.print_path("scene", run.scene_folder)
+        printing.print_next(f"fourfold render {run.path}", f"fourfold eval {run.path}")
+
+    def when_interrupted(self) -> str:
+        """Say how to go on."""
+        return f"The same command goes on from the last checkpoint in {self.out}."
+
+
+@dataclass(frozen=True, kw_only=True)
+class Render(Command):
+    """Render a run's scene from a camera path, as one video for each output."""
+
+    run_folder: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
+    """Folder of the run."""
+    options: Annotated[RenderOptions, arg(name="")] = field(default_factory=RenderOptions)
+    out: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
+    """Folder for the videos; renders/ in the run by default."""
+
+    def run(self) -> None:
+        """Render, and say where the videos are."""
+        from fourfold.cli import printing
+
+        for file in fourfold.render(self.run_folder, self.options, out=self.out):
+            printing.print_path("wrote", file)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Eval(Command):
+    """Measure a run; writes metrics.json and a one-page report.html into it."""
+
+    run_folder: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
+    """Folder of the run."""
+
+    def run(self) -> None:
+        """Measure, print the figures, and say where the report is."""
+        from fourfold.cli import printing
+
+        printing.print_metrics(fourfold.eval(self.run_folder))
+        printing.print_path("metrics", self.run_folder / "metrics.json")
+        printing.print_path("report", self.run_folder / "report.html")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export(Command):
+    """Write a run's scene in another tool's format, in the coordinates of its capture."""
+
+    run_folder: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
+    """Folder of the run."""
+    format: Literal["ply", "tracks", "cameras"] = "ply"
+    """One 3DGS file per frame; points on the objects over time (npz); nerfstudio and COLMAP."""
+    out: Annotated[Path | None, arg(metavar="PATH", help_behavior_hint="")] = None
+    """File or folder to write; export/ in the run by default."""
+
+    def run(self) -> None:
+        """Export, and say where it is."""
+        from fourfold.cli import printing
+
+        written = fourfold.export(self.run_folder, self.format, out=self.out)
+        printing.print_path("wrote", written)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Synth(Command):
+    """Render a synthetic scene with exact truth as a capture (needs Mitsuba)."""
+
+    scene: Annotated[Positional[str], arg(metavar="SCENE")]
+    """Name of the scene: juggler."""
+    out: Annotated[Path, arg(metavar="DIR")]
+    """Folder of the capture."""
+    options: Annotated[SynthOptions, arg(name="")] = field(default_factory=SynthOptions)
+    overwrite: Flag = False
+    """Replace what is there."""
+
+    def run(self) -> None:
+        """Render it, and say where it is."""
+        from fourfold.cli import printing
+
+        written = fourfold.synth(
+            self.scene, out=self.out, options=self.options, overwrite=self.overwrite
+        )
+        printing.print_path("wrote", written)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Version(Command):
+    """Print the version."""
+
+    def run(self) -> None:
+        """Print it."""
+        print(fourfold.__version__)
+
+
+def commands(words: Sequence[str]) -> Any:
+    """Build the type of the command line, for tyro; `train` has the options of its METHOD.
+
+    METHOD is the first word after `train` that names one; without any, the first there is.
+    """
+    method = next((word for word in words if word in METHODS), next(iter(METHODS)))
+    kinds = {
+        "demo": Demo,
+        "info": Info,
+        "train": train_command(METHODS[method]),
+        "render": Render,
+        "eval": Eval,
+        "export": Export,
+        "synth": Synth,
+        "version": Version,
+    }
+    return Union[tuple(Annotated[kind, subcommand(name)] for name, kind in kinds.items())]  # noqa: UP007 - made at run time
+
+
+def train_command(method: Method) -> type[Train]:
+    """Build the command `train` with the options of one method."""
+    config: Any = method.load("config")
+    options = field(default_factory=config)
+    made = make_dataclass(
+        "Train",
+        [("config", Annotated[config, arg(name="")], options)],
+        bases=(Train,),
+        frozen=True,
+        kw_only=True,
+    )
+    made.__doc__ = f"{(Train.__doc__ or '').splitlines()[0]} {method.name}: {method.summary}"
+    return made

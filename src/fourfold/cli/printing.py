@@ -1,0 +1,85 @@
+"""What the command line prints: results on standard output, announcements on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from fourfold.capture import Description
+
+
+def announce(line: str) -> None:
+    """Say on standard error what comes next."""
+    print(line, file=sys.stderr, flush=True)
+
+
+def print_path(label: str, path: Path) -> None:
+    """Print where something is, on one line of its own however long it is."""
+    print(f"{label}: {path}")
+
+
+def print_next(*commands: str) -> None:
+    """Print commands that can follow."""
+    for command in commands:
+        print(f"next: {command}")
+
+
+def print_metrics(metrics: Mapping[str, Any]) -> None:
+    """Print the figures as a table, in their own order; those that were not measured left out."""
+    from fourfold.evaluation import describe_metric, format_metric
+
+    table = Table("measured", "", box=None, pad_edge=False)
+    table.columns[1].justify = "right"
+    for key, value in metrics.items():
+        if value is not None and not isinstance(value, list | dict):
+            table.add_row(describe_metric(key).label, format_metric(key, value))
+    Console().print(table)
+
+
+def print_description(found: Description) -> None:
+    """Print what an input holds: facts, objects, notes, and what is missing for which method."""
+    print(f"{found.path}: {found.layout}")
+    for name, fact in _facts(found).items():
+        print(f"  {name:<9} {fact}")
+    if found.objects:
+        _print_objects(found)
+    for note in found.notes:
+        print(f"note: {note}")
+    for method, missing in found.missing.items():
+        print(f"{method}: {'ready' if not missing else 'missing ' + ', '.join(missing)}")
+
+
+def _facts(found: Description) -> dict[str, str]:
+    views = f"{len(found.views)} ({_some(found.views)})"
+    if found.held_out_views:
+        views += f", and {len(found.held_out_views)} held out for testing"
+    size = f"{found.width}x{found.height}"
+    if (found.stored_width, found.stored_height) != (found.width, found.height):
+        size += f", shrunk from {found.stored_width}x{found.stored_height}"
+    return {
+        "views": views,
+        "frames": f"{len(found.frames)} ({found.frames[0]} … {found.frames[-1]})",
+        "time": f"{found.seconds:.2f} s at {found.fps:g} frames per second",
+        "size": size,
+        "channels": ", ".join(found.channels) + (", truth" if found.has_truth else ""),
+    }
+
+
+def _print_objects(found: Description) -> None:
+    table = Table("object", "frames", "first", "last", "area", box=None, pad_edge=False)
+    for column in (1, 4):
+        table.columns[column].justify = "right"
+    for item in found.objects:
+        seen = str(item.num_frames)
+        table.add_row(item.name, seen, item.first or "", item.last or "", f"{item.area:.2%}")
+    Console().print(table)
+
+
+def _some(names: tuple[str, ...], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")

@@ -1,0 +1,73 @@
+"""What the keys of metrics.json mean, for those who read the report."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from fourfold.training import format_duration
+
+
+@dataclass(frozen=True)
+class MetricName:
+    """How a figure is called, written and judged: `better` is "higher", "lower" or ""."""
+
+    label: str
+    unit: str = ""
+    digits: int = 2
+    better: str = ""
+
+
+# Without their prefix; docs/evaluation.md defines them.
+_NAMES = {
+    "psnr": MetricName("PSNR", "dB", 2, "higher"),
+    "ssim": MetricName("SSIM", "", 3, "higher"),
+    "object_psnr": MetricName("PSNR on the objects", "dB", 2, "higher"),
+    "mask_iou": MetricName("Mask IoU", "", 3, "higher"),
+    "flow_epe": MetricName("Flow error", "px", 2, "lower"),
+    "track_epe_2d": MetricName("Track error, image", "px", 2, "lower"),
+    "track_epe_3d": MetricName("Track error, space", "units", 3, "lower"),
+    "depth_order_accuracy": MetricName("Depth order right", "", 3, "higher"),
+    "seconds": MetricName("Training time"),
+    "peak_memory_mb": MetricName("Peak memory", "MB", 0, "lower"),
+    "num_gaussians": MetricName("Gaussians", "", 0),
+}
+_PREFIXES = {
+    "heldout_": "held out",
+    "baseline_": "baseline",
+    "novel20_": "±20°",
+    "novel45_": "±45°",
+    "billboard_": "billboard",
+}
+
+
+def describe_metric(key: str) -> MetricName:
+    """Say how to show a key of metrics.json; an unknown one is shown as it is.
+
+    >>> describe_metric("heldout_object_psnr").label
+    'PSNR on the objects, held out'
+    """
+    notes = []
+    name = key
+    while prefix := next((p for p in _PREFIXES if name.startswith(p)), None):
+        notes.append(_PREFIXES[prefix])
+        name = name.removeprefix(prefix)
+    known = _NAMES.get(name)
+    if known is None:
+        return MetricName(key, digits=3)
+    return MetricName(", ".join([known.label, *notes]), known.unit, known.digits, known.better)
+
+
+def format_metric(key: str, value: Any) -> str:
+    """Write a figure with its unit; what could not be measured is a dash.
+
+    >>> format_metric("psnr", 31.234), format_metric("seconds", 184.0), format_metric("ssim", None)
+    ('31.23 dB', '3 min 4 s', '–')
+    """
+    if value is None or value != value:
+        return "–"
+    if isinstance(value, str):
+        return value
+    if key == "seconds" or key.endswith("_seconds"):
+        return format_duration(value)
+    name = describe_metric(key)
+    number = f"{value:,.{0 if isinstance(value, int) else name.digits}f}"
+    return f"{number} {name.unit}".rstrip()

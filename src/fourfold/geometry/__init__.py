@@ -1,0 +1,66 @@
+"""Cameras, rotations, rigid motions and similarities, projection, orbits, homographies.
+
+OpenCV axes (x right, y down, z forward), pixel centres at +0.5, quaternions wxyz, transforms
+named `a_from_b`.
+"""
+
+from fourfold.geometry.camera import Camera
+from fourfold.geometry.distortion import distort, undistort
+from fourfold.geometry.homography import (
+    apply_homography,
+    homography_from_rotation,
+    rotation_from_homography,
+)
+from fourfold.geometry.orbit import dreamscene4d_orbit, look_at, orbit_camera
+from fourfold.geometry.projection import interpolate_cameras, project_points, unproject_pixels
+from fourfold.geometry.rigid import (
+    decompose_similarity,
+    fit_similarity,
+    invert_rigid,
+    invert_similarity,
+    rigid_matrix,
+    similarity_matrix,
+    transform_points,
+)
+from fourfold.geometry.rotation import (
+    axis_angle_to_quaternion,
+    closest_rotation,
+    matrix_to_quaternion,
+    normalize_quaternion,
+    quaternion_conjugate,
+    quaternion_multiply,
+    quaternion_rotate,
+    quaternion_slerp,
+    quaternion_to_matrix,
+)
+
+__all__ = [
+    "Camera",
+    "apply_homography",
+    "axis_angle_to_quaternion",
+    "closest_rotation",
+    "decompose_similarity",
+    "distort",
+    "dreamscene4d_orbit",
+    "fit_similarity",
+    "homography_from_rotation",
+    "interpolate_cameras",
+    "invert_rigid",
+    "invert_similarity",
+    "look_at",
+    "matrix_to_quaternion",
+    "normalize_quaternion",
+    "orbit_camera",
+    "project_points",
+    "quaternion_conjugate",
+    "quaternion_multiply",
+    "quaternion_rotate",
+    "quaternion_slerp",
+    "quaternion_to_matrix",
+    "rigid_matrix",
+    "rotation_from_homography",
+    "similarity_matrix",
+    "transform_points",
+    "undistort",
+    "unproject_pixels",
+]

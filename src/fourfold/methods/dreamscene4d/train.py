@@ -1,0 +1,203 @@
+"""Train dreamscene4d: lift, move, compose, each stage ending in a checkpoint."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+import fourfold
+from fourfold.capture import Capture, require_frames
+from fourfold.errors import ResultError, UsageError
+from fourfold.geometry import Camera
+from fourfold.methods.dreamscene4d.clip import Clip, read_clip
+from fourfold.methods.dreamscene4d.compose import compose
+from fourfold.methods.dreamscene4d.config import DreamScene4DConfig
+from fourfold.methods.dreamscene4d.draft import Draft
+from fourfold.methods.dreamscene4d.kernels import compile_kernels
+from fourfold.methods.dreamscene4d.lift import lift
+from fourfold.methods.dreamscene4d.move import move
+from fourfold.priors import PRIORS
+from fourfold.scene import Scene, SceneObject, StaticMotion
+from fourfold.training import COMPILE, Checkpoint, Progress, Run, deterministic, to_plain
+
+STAGES = ("lift", "move", "compose")
+
+
+def train(capture: Capture, out: Path, config: DreamScene4DConfig, overwrite: bool) -> Run:
+    """Turn a monocular capture with object masks into a scene, or go on where a run was stopped.
+
+    Raises:
+        InputError: the capture has no masks, an object is never visible, there is one frame only,
+            or a file cannot be read.
+        UsageError: unknown stages, or ``out`` is a run with other settings.
+        ResultError: the scene is empty or holds numbers that are not finite.
+    """
+    stages = parse_stages(config.stages)
+    # Which stages run now is no property of the result: all of them are stored.
+    config = replace(config, stages=",".join(STAGES))
+    clip = _read_input(capture, config)
+    run = Run.open(
+        out,
+        method="dreamscene4d",
+        config=config,
+        capture_path=capture.path,
+        capture_fingerprint=capture.fingerprint(),
+        overwrite=overwrite,
+    )
+    with run, deterministic():
+        with run.stopwatch.lap(COMPILE):
+            compile_kernels()
+        _run_stages(stages, capture, clip, run, config.resolved())
+    return run
+
+
+def _read_input(capture: Capture, config: DreamScene4DConfig) -> Clip:
+    """Read what is trained on, so that whatever is wrong with it is said before a run is made."""
+    require_frames(capture)
+    trained = trained_frames(len(capture.frames), config.holdout)
+    if len(trained) < 2:
+        raise UsageError(
+            f"holdout {config.holdout} leaves {len(trained)} frame to train on",
+            expected="2 or more",
+        )
+    clip = read_clip(capture, trained)
+    if capture.has("depth"):
+        for frame in trained:
+            capture.depth(frame)
+    return clip
+
+
+def parse_stages(text: str) -> tuple[str, ...]:
+    """Read a comma list of stages.
+
+    >>> parse_stages("move, compose")
+    ('move', 'compose')
+
+    Raises:
+        UsageError: an unknown stage, or stages in another order than they run in.
+    """
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names or tuple(name for name in STAGES if name in names) != names:
+        raise UsageError(f"stages {text!r}", expected=f"some of {','.join(STAGES)}, in this order")
+    return names
+
+
+def trained_frames(num_frames: int, holdout: int) -> tuple[int, ...]:
+    """Return the frames to train on: all but every ``holdout``-th from ``holdout // 2`` on.
+
+    >>> trained_frames(6, 4)
+    (0, 1, 3, 4, 5)
+    """
+    if holdout == 0:
+        return tuple(range(num_frames))
+    if holdout < 2:
+        raise UsageError(
+            f"holdout {holdout}", expected="0, or 2 and more: every K-th frame is left out"
+        )
+    return tuple(t for t in range(num_frames) if t % holdout != holdout // 2)
+
+
+def _run_stages(
+    stages: tuple[str, ...], capture: Capture, clip: Clip, run: Run, config: DreamScene4DConfig
+) -> None:
+    """Run the stages that are asked for and not done yet."""
+    checkpoint = run.latest_checkpoint()
+    for stage in stages:
+        if _is_done(checkpoint, stage):
+            continue
+        with run.stopwatch.lap(stage):
+            draft = _run_stage(stage, checkpoint, capture, clip, run, config)
+        run.save_checkpoint(
+            stage, 0, {"draft": draft.tensors()}, {"notes": draft.notes, "done": True}
+        )
+        checkpoint = run.latest_checkpoint()
+
+
+def _is_done(checkpoint: Checkpoint | None, stage: str) -> bool:
+    if checkpoint is None:
+        return False
+    reached = STAGES.index(checkpoint.stage)
+    return STAGES.index(stage) < reached + bool(checkpoint.state.get("done"))
+
+
+def _run_stage(
+    stage: str,
+    checkpoint: Checkpoint | None,
+    capture: Capture,
+    clip: Clip,
+    run: Run,
+    config: DreamScene4DConfig,
+) -> Draft:
+    if stage == "lift":
+        followed = sum(len(clip.visible_frames(k)) - 1 for k in range(clip.num_objects))
+        with Progress(followed, "lift") as progress:
+            return lift(capture, clip, config, progress)
+    before = STAGES[STAGES.index(stage) - 1]
+    if checkpoint is None or not _is_done(checkpoint, before):
+        raise UsageError(
+            f"stage {stage} needs stage {before}", mend=f"Run --stages {before} first."
+        )
+    draft = Draft.restore(checkpoint.tensors["draft"], dict(checkpoint.state["notes"]))
+    if stage == "move":
+        return move(draft, clip, run, config, checkpoint)
+    composed = compose(draft)
+    finish_scene(composed, capture, config).save(run.scene_folder)
+    return composed
+
+
+def finish_scene(draft: Draft, capture: Capture, config: DreamScene4DConfig) -> Scene:
+    """Make the scene of a draft: the prior closes the objects, the background comes first.
+
+    Raises:
+        ResultError: the scene is empty or holds numbers that are not finite.
+    """
+    prior = PRIORS[config.prior]
+    objects = [SceneObject("background", draft.background, StaticMotion())]
+    objects += [close_object(front, prior) for front in draft.fronts]
+    provenance: dict[str, Any] = {
+        "method": "dreamscene4d",
+        "fourfold": fourfold.__version__,
+        "config": to_plain(config),
+        **draft.notes,
+    }
+    scene = Scene(
+        objects,
+        draft.cameras,
+        fps=capture.fps,
+        up=_up(draft.cameras),
+        background_color=torch.tensor(draft.notes["background_color"]),
+        provenance=provenance,
+    )
+    _check(scene)
+    return scene
+
+
+def _up(cameras: list[Camera]) -> Float[Tensor, " 3"]:
+    """Take the pictures' mean upward direction: the axes of a given camera's world may be any."""
+    upward = torch.stack([-camera.camera_from_world[1, :3] for camera in cameras]).mean(0)
+    return torch.nn.functional.normalize(upward, dim=0)
+
+
+def close_object(front: SceneObject, prior) -> SceneObject:
+    """Let the prior make the whole object of its visible side; both sides share one appearance."""
+    whole = prior(front.geometry)
+    appearance = front.appearance
+    assert appearance is not None
+    copies = len(whole) // max(len(front.geometry), 1)
+    spread = appearance.coefficients.repeat(copies, 1, 1)
+    return replace(front, geometry=whole, appearance=replace(appearance, coefficients=spread))
+
+
+def _check(scene: Scene) -> None:
+    for item in scene.objects:
+        tensors = {**item.geometry.tensors(), **item.motion.tensors()}
+        if not len(item.geometry):
+            raise ResultError(f"object '{item.name}' ended without a single Gaussian")
+        for name, tensor in tensors.items():
+            if not torch.isfinite(tensor.float()).all():
+                raise ResultError(
+                    f"object '{item.name}' ended with numbers in its {name} that are not finite"
+                )

@@ -1,0 +1,45 @@
+"""Scenes: Gaussians, their motions, the objects they make up; drawing, saving and loading."""
+
+from fourfold.scene.appearance import Appearance
+from fourfold.scene.control_nodes import ControlNodeMotion
+from fourfold.scene.deformation import deform, deform_reference
+from fourfold.scene.gaussians import Gaussians
+from fourfold.scene.harmonics import DC_BASIS, harmonics_basis, rotate_harmonics
+from fourfold.scene.keyframes import blend_keys, blend_quaternion_keys, keyframe_weights
+from fourfold.scene.motion import Motion, StaticMotion
+from fourfold.scene.pivot import orbit_pivot
+from fourfold.scene.ply import read_ply, write_ply
+from fourfold.scene.rendering import OUTPUTS, Drawing, NextFrame, draw
+from fourfold.scene.rigid_motion import RigidMotion
+from fourfold.scene.scene import BACKGROUND, Scene
+from fourfold.scene.scene_object import SceneObject
+from fourfold.scene.skinning import Skinning, bind_points
+
+__all__ = [
+    "BACKGROUND",
+    "DC_BASIS",
+    "OUTPUTS",
+    "Appearance",
+    "ControlNodeMotion",
+    "Drawing",
+    "Gaussians",
+    "Motion",
+    "NextFrame",
+    "RigidMotion",
+    "Scene",
+    "SceneObject",
+    "Skinning",
+    "StaticMotion",
+    "bind_points",
+    "blend_keys",
+    "blend_quaternion_keys",
+    "deform",
+    "deform_reference",
+    "draw",
+    "harmonics_basis",
+    "keyframe_weights",
+    "orbit_pivot",
+    "read_ply",
+    "rotate_harmonics",
+    "write_ply",
+]

@@ -1,0 +1,103 @@
+"""What a motion is, and the one that stands still."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fourfold.scene.gaussians import Gaussians
+from fourfold.scene.skinning import Skinning
+
+# Every kind of motion by its name in saved scenes.
+_KINDS: dict[str, type[Motion]] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Motion(ABC):
+    """A map from an object's canonical frame to the world, for every time.
+
+    A subclass is a dataclass of tensors with a `kind`, by which saved scenes find it. Time is in
+    frames. `skinning` is what `bind` returned for the same points: motions that need none ignore
+    it, motions that do compute it when it is not given.
+    """
+
+    kind: ClassVar[str]
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        super().__init_subclass__(**arguments)
+        _KINDS[cls.kind] = cls
+
+    @abstractmethod
+    def apply(
+        self, gaussians: Gaussians, time: float, skinning: Skinning | None = None
+    ) -> Gaussians:
+        """Carry canonical Gaussians into the world at `time`.
+
+        Differentiable in the Gaussians and in the motion's tensors.
+        """
+
+    @abstractmethod
+    def move_points(
+        self, points: Float[Tensor, "N 3"], time: float, skinning: Skinning | None = None
+    ) -> Float[Tensor, "N 3"]:
+        """Carry canonical points into the world at `time`. Differentiable like `apply`."""
+
+    def trajectory(
+        self, points: Float[Tensor, "N 3"], times: Float[Tensor, " T"]
+    ) -> Float[Tensor, "T N 3"]:
+        """Follow canonical points through the world over `times`."""
+        skinning = self.bind(points)
+        return torch.stack([self.move_points(points, time, skinning) for time in times.tolist()])
+
+    def bind(self, points: Float[Tensor, "N 3"]) -> Skinning | None:
+        """Compute what depends on the canonical points alone, for use at many times."""
+        return None
+
+    def binding(self) -> tuple[Tensor, ...]:
+        """Give the motion's tensors that `bind` depends on."""
+        return ()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Give the tensors that make up the motion, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def config(self) -> dict[str, Any]:
+        """Give what a saved scene writes down about the motion beside its tensors."""
+        return {"kind": self.kind}
+
+    @staticmethod
+    def restore(config: dict[str, Any], tensors: dict[str, Tensor]) -> Motion:
+        """Rebuild a motion from its `config` and `tensors`.
+
+        Raises:
+            ValueError: an unknown kind, or tensors that do not make up that kind.
+        """
+        kind = config.get("kind")
+        if kind not in _KINDS:
+            raise ValueError(f"unknown kind of motion {kind!r}; known are {sorted(_KINDS)}")
+        names = {field.name for field in fields(_KINDS[kind])}
+        if names != tensors.keys():
+            raise ValueError(f"a {kind} motion has {sorted(names)}, not {sorted(tensors)}")
+        return _KINDS[kind](**tensors)
+
+
+@dataclass(frozen=True, eq=False)
+class StaticMotion(Motion):
+    """No motion: the canonical frame is the world."""
+
+    kind: ClassVar[str] = "static"
+
+    def apply(
+        self, gaussians: Gaussians, time: float, skinning: Skinning | None = None
+    ) -> Gaussians:
+        return gaussians
+
+    def move_points(
+        self, points: Float[Tensor, "N 3"], time: float, skinning: Skinning | None = None
+    ) -> Float[Tensor, "N 3"]:
+        return points

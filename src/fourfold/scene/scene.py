@@ -1,0 +1,194 @@
+"""The scene: objects that move, the cameras that filmed them, and how to draw it all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fourfold.errors import UsageError
+from fourfold.geometry import Camera, interpolate_cameras, similarity_matrix
+from fourfold.scene.gaussians import Gaussians
+from fourfold.scene.rendering import Drawing, NextFrame, check_outputs, draw
+from fourfold.scene.scene_object import SceneObject
+
+BACKGROUND = "background"
+
+
+@dataclass(frozen=True, eq=False)
+class Scene:
+    """A dynamic scene, whichever method made it.
+
+    `objects` in a fixed order, of which "background", if there is one, comes first; `cameras`,
+    one per frame of the capture; `fps`; `period` in frames of a scene that loops, else None;
+    `up` (3,), a direction of the world (by default that of an OpenCV camera held level);
+    `background_color` (3,) in [0,1], seen where nothing is; `provenance`, JSON: method, config,
+    versions; `normalization` (4,4), the similarity from the capture's world to the scene's.
+    """
+
+    objects: Sequence[SceneObject]
+    cameras: Sequence[Camera]
+    fps: float = 30.0
+    period: float | None = None
+    up: Float[Tensor, " 3"] = field(default_factory=lambda: torch.tensor([0.0, -1.0, 0.0]))
+    background_color: Float[Tensor, " 3"] = field(default_factory=lambda: torch.zeros(3))
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+    normalization: Float[Tensor, "4 4"] = field(default_factory=lambda: torch.eye(4))
+
+    def __post_init__(self) -> None:
+        names = self.object_names
+        if not names or not self.cameras:
+            raise ValueError("a scene needs an object and a camera")
+        if len(set(names)) != len(names):
+            raise ValueError(f"two objects of one name among {', '.join(names)}")
+        if BACKGROUND in names[1:]:
+            raise ValueError("the background must come first among the objects")
+        if not self.fps > 0 or (self.period is not None and not self.period > 0):
+            raise ValueError(f"fps {self.fps} and period {self.period} must be positive")
+
+    @property
+    def object_names(self) -> tuple[str, ...]:
+        """The names of the objects, in their order."""
+        return tuple(item.name for item in self.objects)
+
+    @property
+    def num_frames(self) -> int:
+        """The number of frames of the capture."""
+        return len(self.cameras)
+
+    @property
+    def num_gaussians(self) -> int:
+        """The number of Gaussians of all objects together."""
+        return sum(len(item.geometry) for item in self.objects)
+
+    def object(self, name: str) -> SceneObject:
+        """Find an object by name.
+
+        Raises:
+            UsageError: no object of that name.
+        """
+        for item in self.objects:
+            if item.name == name:
+                return item
+        raise UsageError(f"no object {name!r}", expected=" or ".join(self.object_names))
+
+    def camera_at(self, time: float) -> Camera:
+        """Give the capture's camera at `time`, between the frames too; see interpolate_cameras."""
+        return interpolate_cameras(self.cameras, self._wrapped(time))
+
+    def at(self, time: float, scales: Mapping[str, float] | None = None) -> list[Gaussians]:
+        """Give what to draw at `time`: one set of Gaussians per object, in the world.
+
+        `scales` by object name are factors about the capture's camera centre at that time: an
+        object twice as far and twice as large looks the same in the video. Differentiable in
+        geometry, appearance and motion.
+        """
+        time, resize = self._wrapped(time), self._resizing(time, scales)
+        parts = [item.at(time) for item in self.objects]
+        names = self.object_names
+        return [
+            part.transformed(resize[name]) if name in resize else part
+            for name, part in zip(names, parts, strict=True)
+        ]
+
+    def draw(
+        self,
+        camera: Camera,
+        time: float,
+        outputs: Iterable[str],
+        scales: Mapping[str, float] | None = None,
+        next_camera: Camera | None = None,
+        next_time: float | None = None,
+    ) -> Drawing:
+        """Draw like `render`, and hand on the rasteriser's answer too."""
+        asked = check_outputs(outputs)
+        next_frame = None
+        if "flow" in asked:
+            means = self._means_at(time + 1.0 if next_time is None else next_time, scales)
+            next_frame = NextFrame(means, camera if next_camera is None else next_camera)
+        return draw(
+            self.at(time, scales),
+            camera,
+            asked,
+            background_color=self.background_color,
+            next_frame=next_frame,
+        )
+
+    def render(
+        self,
+        camera: Camera,
+        time: float,
+        outputs: Iterable[str] = ("rgb",),
+        scales: Mapping[str, float] | None = None,
+        next_camera: Camera | None = None,
+        next_time: float | None = None,
+    ) -> dict[str, Tensor]:
+        """Draw the scene as `camera` sees it at `time` (frames, fractions too).
+
+        `outputs` of "rgb", "depth", "alpha", "objects", "flow", as `draw` in
+        `fourfold.scene.rendering` describes them. Flow goes from `time` to `next_time`, one
+        frame later by default, seen by `next_camera`, by default the same one. For `scales` see
+        `at`. Differentiable in all tensors of the scene and in the camera pose.
+
+        Raises:
+            UsageError: an unknown output or object name.
+        """
+        return self.draw(camera, time, outputs, scales, next_camera, next_time).outputs
+
+    def save(self, folder: str | Path) -> None:
+        """Write the scene into a folder, whole or not at all; what was there is replaced.
+
+        Raises:
+            OutputError: it cannot be written.
+            ResultError: the scene holds NaN or infinite numbers.
+        """
+        from fourfold.scene.saving import save_scene
+
+        save_scene(self, folder)
+
+    @staticmethod
+    def load(folder: str | Path) -> Scene:
+        """Read a scene that `save` wrote.
+
+        Raises:
+            InputError: no scene there, or a damaged one.
+        """
+        from fourfold.scene.saving import load_scene
+
+        return load_scene(folder)
+
+    def _wrapped(self, time: float) -> float:
+        return time if self.period is None else time % self.period
+
+    def _means_at(
+        self, time: float, scales: Mapping[str, float] | None
+    ) -> list[Float[Tensor, "N 3"]]:
+        time, resize = self._wrapped(time), self._resizing(time, scales)
+        means = []
+        for item in self.objects:
+            part = item.means_at(time)
+            if item.name in resize:
+                part = part @ resize[item.name][:3, :3].mT + resize[item.name][:3, 3]
+            means.append(part)
+        return means
+
+    def _resizing(
+        self, time: float, scales: Mapping[str, float] | None
+    ) -> dict[str, Float[Tensor, "4 4"]]:
+        """Build the similarity about the camera centre for each name in `scales`."""
+        if not scales:
+            return {}
+        center = self.camera_at(time).position
+        turn = torch.eye(3, dtype=center.dtype, device=center.device)
+        resize = {}
+        for name, scale in scales.items():
+            self.object(name)
+            if not scale > 0.0:
+                raise UsageError(f"the scale {scale} of {name} is not positive")
+            resize[name] = similarity_matrix(scale, turn, center - scale * center)
+        return resize

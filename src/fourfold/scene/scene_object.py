@@ -1,0 +1,59 @@
+"""A thing in the scene: what it is made of and how it moves."""
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fourfold.scene.appearance import Appearance
+from fourfold.scene.gaussians import Gaussians
+from fourfold.scene.motion import Motion
+from fourfold.scene.skinning import Skinning
+
+
+@dataclass(frozen=True, eq=False)
+class SceneObject:
+    """A named geometry in its canonical frame, its motion, and perhaps a changing appearance.
+
+    `scale_range` (lowest, highest) is the range of factors about the camera centre in which the
+    object still explains what was filmed; None where it is not known.
+    """
+
+    name: str
+    geometry: Gaussians
+    motion: Motion
+    appearance: Appearance | None = None
+    scale_range: tuple[float, float] | None = None
+    _bound: tuple[tuple[Tensor, ...], Skinning | None] | None = field(
+        default=None, init=False, repr=False
+    )
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("an object needs a name")
+        if self.appearance is not None and len(self.appearance.coefficients) != len(self.geometry):
+            raise ValueError(f"the appearance of {self.name} is that of another geometry")
+        if self.scale_range is not None and not 0.0 < self.scale_range[0] <= self.scale_range[1]:
+            raise ValueError(f"the scale range {self.scale_range} of {self.name} is not a range")
+
+    def at(self, time: float) -> Gaussians:
+        """Give the object's Gaussians in the world at `time` (frames); differentiable."""
+        shown = self.geometry
+        if self.appearance is not None:
+            shown = self.appearance.apply(shown, time)
+        return self.motion.apply(shown, time, self._skinning())
+
+    def means_at(self, time: float) -> Float[Tensor, "N 3"]:
+        """Give the Gaussians' centres in the world at `time`, without the rest."""
+        return self.motion.move_points(self.geometry.means, time, self._skinning())
+
+    def _skinning(self) -> Skinning | None:
+        # Skinning costs more than the motion itself, so it is kept; but an optimiser may step on
+        # its inputs in place, and comparing them is quick.
+        inputs = (self.geometry.means, *self.motion.binding())
+        if self._bound is None or not all(map(torch.equal, inputs, self._bound[0])):
+            bound = tuple(tensor.detach().clone() for tensor in inputs)
+            object.__setattr__(self, "_bound", (bound, self.motion.bind(self.geometry.means)))
+        assert self._bound is not None
+        return self._bound[1]

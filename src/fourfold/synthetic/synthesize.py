@@ -1,0 +1,184 @@
+"""Film a stage and write it, with its truth, as a capture."""
+
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from fourfold.errors import UsageError
+from fourfold.files import replace_folder
+from fourfold.geometry import Camera
+from fourfold.synthetic.juggler import juggler
+from fourfold.synthetic.renderer import FilmedScene, load_mitsuba
+from fourfold.synthetic.stage import Stage, world_camera
+from fourfold.synthetic.truth import (
+    NOVEL_VIEWS,
+    TrackedPoints,
+    choose_tracks,
+    depth_order,
+    observe_tracks,
+    swung,
+)
+from fourfold.synthetic.writing import (
+    DEPTH_UNIT,
+    Storage,
+    camera_json,
+    write_depth,
+    write_image,
+    write_json,
+    write_mask,
+    write_tracks,
+)
+
+SCENES: dict[str, Callable[[int], Stage]] = {"juggler": juggler}
+_VIEW = "main"
+
+
+def synthesize(
+    scene: str,
+    out: str | PathLike[str],
+    *,
+    width: int = 480,
+    height: int = 300,
+    frames: int = 24,
+    samples: int = 64,
+    seed: int = 0,
+    storage: Storage | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Render a synthetic scene with Mitsuba and write it as a capture with its truth.
+
+    Own scenes. The frames span the scene's whole time, however many they are. Channels: images,
+    masks of what is visible of each object, cameras. Under `truth`: z-depth and masks by rays
+    through the pixels' centres, surface tracks, novel views at the same times, depth order.
+
+    Args:
+        scene: a name in `SCENES`.
+        out: the capture's folder; replaced when it is there, once the new one is whole.
+        width, height: size of the images in pixels.
+        frames: number of frames.
+        samples: light paths per pixel; more are slower and leave less noise.
+        seed: of textures, noise and the choice of tracks; the same seed gives the same
+            truth; the noise of the pictures sometimes differs between runs.
+        storage: how the files are stored; by default without loss, and all of them.
+        progress: is called with the number of frames done and of all.
+
+    Raises:
+        UsageError: no such scene, or a number is below one.
+        MissingDependencyError: Mitsuba is not installed.
+        OutputError: it cannot be written; what was there stays.
+    """
+    if scene not in SCENES:
+        raise UsageError(f"there is no scene {scene!r}", expected=f"one of {', '.join(SCENES)}")
+    if min(width, height, frames, samples) < 1:
+        raise UsageError("width, height, frames and samples must be 1 or more")
+    load_mitsuba()
+    stage = SCENES[scene](seed)
+    with replace_folder(out) as folder:
+        shoot = _Shoot(stage, folder, width, height, frames, samples, seed, storage or Storage())
+        for frame in range(frames):
+            shoot.film(frame)
+            if progress is not None:
+                progress(frame + 1, frames)
+        shoot.finish()
+    return Path(out)
+
+
+class _Shoot:
+    """Films frame after frame into a folder, and remembers what goes into files for all frames."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        folder: Path,
+        width: int,
+        height: int,
+        frames: int,
+        samples: int,
+        seed: int,
+        storage: Storage,
+    ) -> None:
+        self.stage, self.folder, self.storage = stage, folder, storage
+        self.size = (width, height)
+        self.fps = frames / stage.seconds
+        self.names = [f"{frame:05d}" for frame in range(frames)]
+        self.samples, self.seed = samples, seed
+        self.tracks: TrackedPoints = choose_tracks(stage, seed)
+        self.observed: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self.poses: dict[str, list[list[float]]] = {}
+        self.novel: dict[str, dict] = {
+            name: {"angle": angle, "frames": {}} for name, angle in NOVEL_VIEWS.items()
+        }
+        self.order: dict[str, list[str]] = {}
+
+    def film(self, frame: int) -> None:
+        """Film one frame: images, masks, truth."""
+        time, name = frame / self.fps, self.names[frame]
+        filmed = FilmedScene(self.stage, time)
+        camera = world_camera(self.stage.viewpoint_at(time), *self.size)
+        image = filmed.photograph(camera, self.samples, self._noise_seed(frame, 0))
+        write_image(self.folder / "images" / name, image, self.storage)
+        self.poses[name] = camera.camera_from_world.tolist()
+        self._survey(frame, filmed, camera)
+        points = self.tracks.positions(filmed.vertices)
+        self.observed.append((points, *observe_tracks(filmed, camera, points)))
+        if frame % self.storage.novel_every == 0:
+            self._film_novel(frame, filmed, camera)
+
+    def _survey(self, frame: int, filmed: FilmedScene, camera: Camera) -> None:
+        name = self.names[frame]
+        depth, actor = filmed.survey(camera)
+        for k, member in enumerate(self.stage.actors):
+            write_mask(self.folder / "masks" / member.name / f"{name}.png", actor == k)
+        if frame % self.storage.depth_every == 0:
+            write_depth(self.folder / "truth" / "depth" / f"{name}.png", depth)
+        self.order[name] = depth_order(self.stage, depth, actor)
+
+    def _film_novel(self, frame: int, filmed: FilmedScene, camera: Camera) -> None:
+        name = self.names[frame]
+        for k, (view, angle) in enumerate(NOVEL_VIEWS.items()):
+            aside = swung(self.stage, camera, angle)
+            image = filmed.photograph(aside, self.samples, self._noise_seed(frame, k + 1))
+            write_image(self.folder / "truth" / "novel" / view / name, image, self.storage)
+            self.novel[view]["frames"][name] = camera_json(aside)
+
+    def _noise_seed(self, frame: int, view: int) -> int:
+        return (self.seed * len(self.names) + frame) * (len(NOVEL_VIEWS) + 1) + view
+
+    def finish(self) -> None:
+        """Write the files that are about all frames."""
+        width, height = self.size
+        first = world_camera(self.stage.viewpoint_at(0.0), width, height)
+        write_json(
+            self.folder / "capture.json",
+            {
+                "format": "fourfold-capture",
+                "version": 1,
+                "fps": self.fps,
+                "width": width,
+                "height": height,
+                "frames": self.names,
+                "views": [_VIEW],
+                "objects": [actor.name for actor in self.stage.actors],
+                "depth_unit": DEPTH_UNIT,
+            },
+        )
+        write_json(
+            self.folder / "cameras.json",
+            {"intrinsics": first.intrinsics.tolist(), "camera_from_world": {_VIEW: self.poses}},
+        )
+        self._finish_truth()
+
+    def _finish_truth(self) -> None:
+        truth = self.folder / "truth"
+        write_json(truth / "novel.json", self.novel)
+        write_json(truth / "order.json", self.order)
+        points, pixels, visible = (np.stack(column) for column in zip(*self.observed, strict=True))
+        write_tracks(
+            truth / "tracks.npz",
+            points=points.astype(np.float32),
+            pixels=pixels.astype(np.float32),
+            visible=visible,
+            object=self.tracks.actor.astype(np.int32),
+        )

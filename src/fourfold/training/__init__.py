@@ -1,0 +1,39 @@
+"""What all trainings share, and no more: runs, checkpoints, schedules, progress, costs, seeds."""
+
+from fourfold.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from fourfold.training.nested import adam_state, flatten, load_adam_state, unflatten
+from fourfold.training.progress import Progress, format_duration
+from fourfold.training.resources import COMPILE, PeakMemory, Stopwatch, process_memory
+from fourfold.training.run import Run
+from fourfold.training.schedules import Schedule, exponential, linear, set_learning_rates
+from fourfold.training.seeding import deterministic, generator
+from fourfold.training.settings import from_plain, read_yaml, to_plain, write_yaml
+from fourfold.training.ssim_loss import ssim_loss
+
+__all__ = [
+    "COMPILE",
+    "Checkpoint",
+    "PeakMemory",
+    "Progress",
+    "Run",
+    "Schedule",
+    "Stopwatch",
+    "adam_state",
+    "deterministic",
+    "exponential",
+    "flatten",
+    "format_duration",
+    "from_plain",
+    "generator",
+    "linear",
+    "load_adam_state",
+    "process_memory",
+    "read_checkpoint",
+    "read_yaml",
+    "set_learning_rates",
+    "ssim_loss",
+    "to_plain",
+    "unflatten",
+    "write_checkpoint",
+    "write_yaml",
+]

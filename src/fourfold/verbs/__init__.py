@@ -1,0 +1,26 @@
+"""One function per verb. Torch is imported when a verb runs, not before."""
+
+from fourfold.verbs.demo import DemoResult, demo
+from fourfold.verbs.evaluate import evaluate as eval
+from fourfold.verbs.export import export
+from fourfold.verbs.info import info
+from fourfold.verbs.methods import METHODS, Method
+from fourfold.verbs.options import CaptureOptions
+from fourfold.verbs.render import RenderOptions, render
+from fourfold.verbs.synth import synth
+from fourfold.verbs.train import train
+
+__all__ = [
+    "METHODS",
+    "CaptureOptions",
+    "DemoResult",
+    "Method",
+    "RenderOptions",
+    "demo",
+    "eval",
+    "export",
+    "info",
+    "render",
+    "synth",
+    "train",
+]

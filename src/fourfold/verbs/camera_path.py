@@ -1,0 +1,97 @@
+"""Where the camera is and what time it is in each frame of a rendering."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from fourfold.errors import UsageError
+from fourfold.geometry import Camera, orbit_camera
+from fourfold.scene import Scene, orbit_pivot
+
+# A sweep shorter than this is too quick for the eye; a short clip then plays slower.
+_SHORTEST_SWEEP_SECONDS = 4.0
+
+
+@dataclass(frozen=True)
+class View:
+    """One frame of a rendering: the camera, the time (in frames of the capture)."""
+
+    camera: Camera
+    time: float
+
+
+def input_path(scene: Scene, times: Sequence[float]) -> list[View]:
+    """See the scene as the capture's own camera did."""
+    return [View(scene.camera_at(time), time) for time in times]
+
+
+def sweep_path(scene: Scene, times: Sequence[float], angle: float, axis: str) -> list[View]:
+    """Swing about the objects, to one side, to the other and back, while time plays.
+
+    The pivot lies on the optical axis of the capture's camera of that moment, as far away as the
+    median depth of the objects (the background's where there are none).
+
+    Args:
+        angle: how far to each side, in degrees.
+        axis: "orbit" swings sideways, first to the right; "elevation" first up, then down.
+    """
+    views = []
+    for index, time in enumerate(times):
+        degrees = angle * math.sin(2.0 * math.pi * index / len(times))
+        elevation, azimuth = (degrees, 0.0) if axis == "elevation" else (0.0, degrees)
+        reference = scene.camera_at(time)
+        pivot = orbit_pivot(scene, reference, time)
+        views.append(View(orbit_camera(reference, pivot, elevation, azimuth, scene.up), time))
+    return views
+
+
+def sweep_times(first: float, last: float, fps: float, seconds: float | None) -> list[float]:
+    """Spread the clip's time over a sweep of `seconds`, by default its own length, at least 4 s.
+
+    >>> sweep_times(0.0, 2.0, 1.0, 4.0)
+    [0.0, 0.6666666666666666, 1.3333333333333333, 2.0]
+    """
+    wanted = (last - first + 1.0) / fps if seconds is None else seconds
+    length = max(wanted, _SHORTEST_SWEEP_SECONDS) if seconds is None else wanted
+    count = max(round(length * fps), 2)
+    return [first + (last - first) * index / (count - 1) for index in range(count)]
+
+
+def resize_views(views: Sequence[View], size: int) -> list[View]:
+    """Give every camera `size` pixels along its longer side, keeping the shape of its picture."""
+    return [replace(view, camera=_resized(view.camera, size)) for view in views]
+
+
+def _resized(camera: Camera, size: int) -> Camera:
+    factor = size / max(camera.width, camera.height)
+    return camera.resized(
+        max(round(camera.width * factor), 1), max(round(camera.height * factor), 1)
+    )
+
+
+def parse_times(text: str | None, num_frames: int) -> tuple[float, float]:
+    """Read "first:last" or one moment, in frames of the capture; all of it by default.
+
+    >>> parse_times("3:7.5", 10), parse_times("4", 10), parse_times(None, 10), parse_times(":5", 9)
+    ((3.0, 7.5), (4.0, 4.0), (0.0, 9.0), (0.0, 5.0))
+
+    Raises:
+        UsageError: not numbers, or outside of the clip.
+    """
+    end = float(num_frames - 1)
+    if text is None:
+        return 0.0, end
+    first, colon, last = text.partition(":")
+    try:
+        start = float(first) if first else 0.0
+        stop = (float(last) if last else end) if colon else start
+    except ValueError:
+        start = stop = math.nan
+    if not 0.0 <= start <= stop <= end:
+        raise UsageError(
+            f"time {text!r} is not in the clip",
+            expected=f"first:last or one number, from 0 to {end:g}",
+        )
+    return start, stop

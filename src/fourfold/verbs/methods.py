@@ -1,0 +1,79 @@
+"""The methods by name, and where their parts are. No torch in here: `fourfold --help` reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from importlib import import_module
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fourfold.errors import UsageError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Options = TypeVar("Options", bound="DataclassInstance")
+
+
+@dataclass(frozen=True)
+class Method:
+    """A method: its name, and its parts as "module:name", imported when they are used."""
+
+    name: str
+    summary: str
+    """One line for the command line."""
+    config: str
+    """A frozen dataclass whose module imports no torch."""
+    train: str
+    """train(capture, out, config, overwrite) -> Run."""
+    evaluate: str
+    """evaluate(run, capture) -> the figures; writes metrics.json and report.html into the run."""
+    example: str
+    """Name of its embedded example."""
+    demo: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """Settings with which the embedded example is trained in a minute or two."""
+
+    def load(self, part: str) -> Callable[..., Any]:
+        """Import a part: "config", "train" or "evaluate"."""
+        module, name = getattr(self, part).split(":")
+        return getattr(import_module(module), name)
+
+
+METHODS = {
+    "dreamscene4d": Method(
+        name="dreamscene4d",
+        summary="A monocular video with object masks: deforming objects before a background.",
+        config="fourfold.methods.dreamscene4d.config:DreamScene4DConfig",
+        train="fourfold.methods.dreamscene4d.train:train",
+        evaluate="fourfold.methods.dreamscene4d.evaluate:evaluate",
+        example="juggler",
+        demo=MappingProxyType({"lite": True}),
+    ),
+}
+
+
+def find_method(name: str) -> Method:
+    """Look a method up.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in METHODS:
+        raise UsageError(f"there is no method {name!r}", expected=f"one of {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def changed(options: Options, changes: Mapping[str, Any]) -> Options:
+    """Copy a dataclass of options with some of them changed.
+
+    Raises:
+        UsageError: an option that it does not have.
+    """
+    known = [f.name for f in fields(options)]
+    unknown = sorted(set(changes) - set(known))
+    if unknown:
+        raise UsageError(
+            f"unknown option {', '.join(unknown)}", expected=f"some of {', '.join(known)}"
+        )
+    return replace(options, **changes)

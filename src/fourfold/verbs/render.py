@@ -1,0 +1,156 @@
+"""The verb render: a trained scene from any camera at any time, as videos."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from tyro.conf import arg
+
+from fourfold.errors import UsageError
+from fourfold.verbs.methods import changed
+
+if TYPE_CHECKING:
+    from fourfold.scene import Scene
+    from fourfold.training import Run
+    from fourfold.verbs.camera_path import View
+
+OUTPUTS = ("rgb", "depth", "objects", "flow", "tracks")
+
+
+@dataclass(frozen=True)
+class RenderOptions:
+    """What to render, and how."""
+
+    path: Annotated[str, arg(metavar="PATH")] = "orbit"
+    """Camera: input (as filmed), orbit (to both sides), elevation (up, down), or a camera file."""
+    outputs: Annotated[str, arg(metavar="LIST")] = "rgb"
+    """Some of rgb,depth,objects,flow,tracks: a video for each."""
+    format: Literal["mp4", "gif", "png"] = "mp4"
+    """Kind of file; png writes a folder of frames."""
+    time: Annotated[str | None, arg(metavar="FIRST:LAST", help_behavior_hint="")] = None
+    """Part of the clip in frames, or one moment (7.5), which is held; all of it by default."""
+    angle: float = 45.0
+    """How far orbit and elevation swing to each side, in degrees."""
+    seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
+    """Length of orbit and elevation; by default the clip's own, slowed down to 4 s if shorter."""
+    fps: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
+    """Frames per second of the video; the capture's by default."""
+    size: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
+    """Longer side of the video in pixels; that of the frames trained on by default."""
+
+
+def render(
+    run: Run | str | Path,
+    options: RenderOptions | None = None,
+    *,
+    out: str | Path | None = None,
+    progress: bool = True,
+    **changes: Any,
+) -> list[Path]:
+    """Render a run's scene along a camera path, one video for each output.
+
+    Args:
+        run: a run or its folder.
+        options: what to render; `changes` are single options given by name.
+        out: folder for the videos; `renders/` in the run by default. They are named
+            `<path>_<output>`.
+        progress: show how far it is.
+
+    Returns:
+        the files (for png the folders), in the order of `outputs`.
+
+    Raises:
+        InputError: no run, no scene in it, or a camera file that cannot be read.
+        UsageError: options that do not fit together.
+        OutputError: it cannot be written; videos that were there stay.
+    """
+    from fourfold.verbs.drawing import draw_view, prepare
+    from fourfold.verbs.scenes import load_run, load_scene
+
+    options = changed(RenderOptions() if options is None else options, changes)
+    outputs = split_outputs(options.outputs)
+    run = load_run(run)
+    scene = load_scene(run)
+    fps = options.fps if options.fps is not None else scene.fps
+    views = _views(scene, options, fps)
+    folder = Path(out) if out is not None else run.path / "renders"
+    files = [_file(folder, options, output) for output in outputs]
+
+    from fourfold.exporters import open_video
+    from fourfold.training import Progress
+
+    looks = prepare(scene, views, outputs, follow_input=options.path == "input")
+    with ExitStack() as stack:
+        writers = [stack.enter_context(open_video(file, fps)) for file in files]
+        bar = stack.enter_context(Progress(len(views), "rendering", enabled=progress))
+        for index in range(len(views)):
+            pictures = draw_view(scene, views, index, outputs, looks)
+            for writer, output in zip(writers, outputs, strict=True):
+                writer.add(pictures[output])
+            bar.update(index + 1)
+    return files
+
+
+def split_outputs(text: str) -> tuple[str, ...]:
+    """Read a comma list of outputs.
+
+    >>> split_outputs("rgb, depth")
+    ('rgb', 'depth')
+
+    Raises:
+        UsageError: none, or an unknown one.
+    """
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    unknown = [name for name in names if name not in OUTPUTS]
+    if unknown or not names:
+        what = f"unknown output {', '.join(unknown)}" if unknown else "no output asked for"
+        raise UsageError(what, expected=f"some of {', '.join(OUTPUTS)}")
+    return names
+
+
+def _views(scene: Scene, options: RenderOptions, fps: float) -> list[View]:
+    from fourfold.verbs.camera_file import file_path
+    from fourfold.verbs.camera_path import (
+        input_path,
+        parse_times,
+        resize_views,
+        sweep_path,
+        sweep_times,
+    )
+
+    _check(options, fps)
+    first, last = parse_times(options.time, scene.num_frames)
+    times = [first + step for step in range(int(last - first) + 1)]
+    if options.path == "input":
+        views = input_path(scene, times)
+    elif options.path in ("orbit", "elevation"):
+        spread = sweep_times(first, last, fps, options.seconds)
+        views = sweep_path(scene, spread, options.angle, options.path)
+    else:
+        views = file_path(Path(options.path), scene, times)
+    return views if options.size is None else resize_views(views, options.size)
+
+
+def _check(options: RenderOptions, fps: float) -> None:
+    known = ("input", "orbit", "elevation")
+    if options.path not in known and not Path(options.path).is_file():
+        raise UsageError(
+            f"no camera path {options.path!r}", expected=f"{', '.join(known)} or a camera file"
+        )
+    if not fps > 0:
+        raise UsageError(f"{fps:g} frames per second", expected="a positive number")
+    if options.size is not None and options.size < 16:
+        raise UsageError(f"a video of {options.size} pixels", expected="16 or more")
+    if options.seconds is not None and not options.seconds > 0:
+        raise UsageError(f"a video of {options.seconds:g} seconds", expected="a positive number")
+    if not 0 < abs(options.angle) <= 180:
+        raise UsageError(f"a swing of {options.angle:g} degrees", expected="up to 180")
+
+
+def _file(folder: Path, options: RenderOptions, output: str) -> Path:
+    path = options.path if options.path in ("input", "orbit", "elevation") else "path"
+    ending = "" if options.format == "png" else f".{options.format}"
+    return folder / f"{path}_{output}{ending}"

@@ -1,0 +1,119 @@
+"""The help pages: quick, complete, and without torch."""
+
+import dataclasses
+import subprocess
+import sys
+import time
+
+import pytest
+
+from fourfold.cli.commands import commands
+from fourfold.verbs.methods import METHODS
+
+VERBS = ("demo", "info", "train", "render", "eval", "export", "synth", "version")
+
+
+def _fourfold(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "fourfold", *words], capture_output=True, text=True, check=False
+    )
+
+
+def test_help_lists_the_verbs(record_property: pytest.FixtureRequest) -> None:
+    began = time.perf_counter()
+    done = _fourfold("--help")
+    record_property("seconds", time.perf_counter() - began)  # pyright: ignore[reportCallIssue]
+    assert done.returncode == 0
+    assert all(f"• {verb} " in done.stdout for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_each_verb_explains_every_option(verb: str) -> None:
+    done = _fourfold(verb, "--help")
+    assert done.returncode == 0
+    assert "Traceback" not in done.stderr
+    for kind in _dataclasses(verb):
+        source = _fields_with_docs(kind)
+        missing = [f.name for f in dataclasses.fields(kind) if f.name not in source]
+        assert not missing, f"{kind.__name__}: no help text for {missing}"
+
+
+def test_help_does_not_import_torch() -> None:
+    code = (
+        "import sys; from fourfold.cli import main\n"
+        "try: main(['train', 'dreamscene4d', '--help'])\n"
+        "except SystemExit: pass\n"
+        "slow = {'torch', 'numba', 'cv2', 'av', 'numpy'} & set(sys.modules)\n"
+        "sys.exit(f'imported {slow}' if slow else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_version() -> None:
+    import fourfold
+
+    assert _fourfold("version").stdout.strip() == fourfold.__version__
+    assert _fourfold("--version").stdout.strip() == fourfold.__version__
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fourfold", "train", "--help"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert "Traceback" not in process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == 0
+
+
+def _dataclasses(verb: str) -> list[type]:
+    """Find the dataclasses whose fields are the options of a verb."""
+    command = next(kind for kind in _commands() if kind.__name__.lower() == verb)
+    found = [command.__mro__[1] if verb == "train" else command]
+    if verb == "train":
+        found += [type(_config(name)) for name in METHODS]
+    for kind in list(found):
+        found += [
+            type(f.default_factory())
+            for f in dataclasses.fields(kind)
+            if f.default_factory is not dataclasses.MISSING
+            and dataclasses.is_dataclass(f.default_factory)
+        ]
+    return found
+
+
+def _commands() -> list[type]:
+    return [kind.__origin__ for kind in commands(["train"]).__args__]
+
+
+def _config(name: str) -> object:
+    return METHODS[name].load("config")()
+
+
+def _fields_with_docs(kind: type) -> set[str]:
+    """Find the fields that are followed by a docstring, in the class or what it inherits from."""
+    import ast
+    import inspect
+    import textwrap
+
+    documented = {"options", "config"}  # groups: their fields have their own texts
+    for base in kind.__mro__[:-1]:
+        if not dataclasses.is_dataclass(base):
+            continue
+        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
+        assert isinstance(tree, ast.ClassDef)
+        for node, following in zip(tree.body, tree.body[1:], strict=False):
+            if (
+                isinstance(node, ast.AnnAssign)
+                and isinstance(node.target, ast.Name)
+                and isinstance(following, ast.Expr)
+                and isinstance(following.value, ast.Constant)
+            ):
+                documented.add(node.target.id)
+    return documented

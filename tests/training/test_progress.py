@@ -1,0 +1,61 @@
+"""What is shown of a loop, on a terminal and without one."""
+
+import io
+
+from rich.console import Console
+
+from fourfold.training import Progress
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def plain_lines(steps: int, seconds_per_step: float, start: int = 0) -> list[str]:
+    clock, output = Clock(), io.StringIO()
+    console = Console(file=output, width=200)
+    with Progress(steps, "move", start=start, console=console, clock=clock) as progress:
+        for step in range(start, steps):
+            clock.now += seconds_per_step
+            progress.update(step + 1, loss=0.5)
+    return output.getvalue().splitlines()
+
+
+def test_a_line_every_fifteen_seconds_with_loss_and_time_left():
+    lines = plain_lines(steps=100, seconds_per_step=0.3)
+    assert lines == [
+        "move: 50/100 (50%), loss 0.5, 15 s left",
+        "move: 100/100 (100%), loss 0.5, in 30 s",
+    ]
+
+
+def test_a_quick_loop_is_one_line():
+    assert plain_lines(steps=3, seconds_per_step=0.1) == ["move: 3/3 (100%), loss 0.5, in 0.3 s"]
+
+
+def test_a_resumed_loop_estimates_from_its_own_speed():
+    lines = plain_lines(steps=100, seconds_per_step=1.0, start=70)
+    assert lines[0] == "move: 85/100 (85%), loss 0.5, 15 s left"
+
+
+def test_a_terminal_gets_a_bar():
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, width=120)
+    with Progress(10, "move", console=console) as progress:
+        progress.update(4, loss=0.25)
+    assert "4/10" in output.getvalue()
+    assert "loss 0.25" in output.getvalue()
+
+
+def test_disabled_is_silent():
+    output = io.StringIO()
+    with Progress(3, "move", enabled=False, console=Console(file=output)) as progress:
+        progress.update(3, loss=1.0)
+    assert output.getvalue() == ""
+
+
+def test_an_empty_loop_is_done():
+    assert plain_lines(steps=0, seconds_per_step=1.0) == ["move: 0/0 (100%), in 0.0 s"]

@@ -1,0 +1,73 @@
+"""A real training that is killed again and again ends with the scene it would have had."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import fourfold
+from fourfold.verbs.demo import example_path
+
+SCRIPT = Path(__file__).with_name("killed_train.py")
+STEPS, KILLS = 200, 3
+
+pytestmark = [
+    pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL"),
+    pytest.mark.slow,
+]
+
+
+def start_training(out: Path) -> subprocess.Popen[bytes]:
+    """Start a training of the embedded example, made small."""
+    words = ["train", "dreamscene4d", str(example_path("juggler")), "--out", str(out)]
+    words += ["--max-size", "96", "--frames", "0:5", "--move.nodes", "16"]
+    words += ["--move.iterations", str(STEPS), "--move.iterations-per-frame", "0"]
+    words += ["--lift.gaussians-per-object", "300", "--lift.background-gaussians", "1500"]
+    source = str(Path(fourfold.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": source, "OMP_NUM_THREADS": "1"}
+    with out.with_suffix(".txt").open("ab") as said:
+        command = [sys.executable, str(SCRIPT), *words]
+        return subprocess.Popen(command, env=environment, stdout=said, stderr=said)
+
+
+def train_to_the_end(out: Path) -> float:
+    """Train, and return how long it took."""
+    began = time.perf_counter()
+    code = start_training(out).wait()
+    said = out.with_suffix(".txt").read_text()
+    assert code == 0, said
+    assert "Traceback" not in said
+    return time.perf_counter() - began
+
+
+def kill_training(out: Path, seconds: float) -> bool:
+    """Train, and kill -9 the training after a while; False when it had ended before."""
+    with start_training(out) as training:
+        time.sleep(seconds)
+        training.send_signal(signal.SIGKILL)
+    return training.returncode == -signal.SIGKILL
+
+
+def read_log(run: Path) -> list[dict[str, float]]:
+    entries = map(json.loads, (run / "log.jsonl").read_text().splitlines())
+    return [{key: value for key, value in entry.items() if key != "seconds"} for entry in entries]
+
+
+def test_killed_at_random_moments_ends_with_the_same_scene(tmp_path: Path) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    duration = train_to_the_end(whole)
+    # From 0.3 on the training proper runs; what comes before is Python importing torch.
+    moments = random.Random(0)
+    kills = [kill_training(killed, moments.uniform(0.3, 0.9) * duration) for _ in range(KILLS)]
+    assert any(kills), "no training was killed before it ended"
+    train_to_the_end(killed)
+    for name in ("scene.json", "tensors.safetensors"):
+        assert (killed / "scene" / name).read_bytes() == (whole / "scene" / name).read_bytes(), name
+    assert read_log(killed) == read_log(whole)
+    assert not [*killed.rglob("*.new"), *killed.rglob("*.old")], "a half-written file was left"
