@@ -1,6 +1,7 @@
 """Camera paths: where the camera is, and when."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,6 @@ import torch
 from fourfold.errors import InputError, UsageError
 from fourfold.exporters import write_cameras
 from fourfold.geometry import project_points
-from fourfold.scene import orbit_pivot
 from fourfold.verbs.camera_file import file_path
 from fourfold.verbs.camera_path import (
     input_path,
@@ -18,37 +18,24 @@ from fourfold.verbs.camera_path import (
     sweep_path,
     sweep_times,
 )
-from tests.tiny import BALL_DEPTH, NUM_FRAMES, WALL_DEPTH, tiny_camera, tiny_scene
+from tests.tiny import BALL_DEPTH, NUM_FRAMES, STEP, tiny_camera, tiny_scene
 
 TIMES = [0.0, 1.0, 2.0, 3.0]
-
-
-def test_the_pivot_is_on_the_axis_as_far_as_the_ball() -> None:
-    scene = tiny_scene()
-    # the ball is off the axis at time 3, the pivot is not
-    pivot = orbit_pivot(scene, scene.camera_at(3.0), 3.0)
-    assert torch.allclose(pivot, torch.tensor([0.0, 0.0, BALL_DEPTH]), atol=1e-5)
-
-
-def test_where_all_objects_are_behind_the_camera_the_pivot_is_in_the_background() -> None:
-    scene = tiny_scene()
-    camera = tiny_camera().moved(
-        torch.tensor([[1.0, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, -6], [0, 0, 0, 1]])
-    )
-    assert orbit_pivot(scene, camera, 0.0).tolist() == pytest.approx([0.0, 0.0, WALL_DEPTH])
 
 
 def test_an_orbit_swings_right_and_left_and_keeps_the_pivot_in_place() -> None:
     scene = tiny_scene()
     views = sweep_path(scene, TIMES, 30.0, "orbit")
     assert [view.time for view in views] == TIMES
-    # sin(0), sin(90°), sin(180°), sin(270°): start, right, back, left
+    # sin of 0, 90°, 180°, 270°: start, right, back, left, about a ball that moves right
     x = [float(view.camera.position[0]) for view in views]
-    assert x == pytest.approx([0.0, BALL_DEPTH * 0.5, 0.0, -BALL_DEPTH * 0.5], abs=1e-5)
-    pivot = torch.tensor([0.0, 0.0, BALL_DEPTH])
+    along = 1 - math.cos(math.radians(30.0))
+    right, left = STEP * along + BALL_DEPTH * 0.5, 3 * STEP * along - BALL_DEPTH * 0.5
+    assert x == pytest.approx([0.0, right, 0.0, left], abs=1e-5)
     for view in views:
-        pixel, depth = project_points(view.camera, pivot)
-        assert pixel.tolist() == pytest.approx([32.0, 24.0], abs=1e-3)
+        ball = torch.tensor([view.time * STEP, 0.0, BALL_DEPTH])
+        pixel, depth = project_points(view.camera, ball)
+        assert pixel.tolist() == pytest.approx([32.0 + 48 * STEP / 4 * view.time, 24.0], abs=1e-3)
         assert float(depth) == pytest.approx(BALL_DEPTH, abs=1e-4)
 
 

@@ -1,29 +1,40 @@
 """The point that a camera swings about to see the objects of a scene from their sides."""
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.geometry import Camera
+from fourfold.geometry import Camera, project_points
 from fourfold.scene.scene import BACKGROUND, Scene
+
+_LEAST_AREA = 1e-6  # pixels^2: a single Gaussian has a place, too
 
 
 def orbit_pivot(scene: Scene, camera: Camera, time: float) -> Float[Tensor, "3"]:
-    """Find the point of the camera's optical axis that is as far away as the objects are.
+    """Find the middle of the objects that a camera sees, the larger in the picture counting more.
 
-    The depth is the median over the objects of each one's median depth, which no single stray
-    Gaussian moves. Objects behind the camera do not count; where none is before it, the background
-    does.
+    Own: the mean of the objects' middles (medians, which no stray Gaussian moves), weighted by how
+    far each spreads in the picture. Objects behind the camera do not count; where none is before
+    it, the pivot is the point of the optical axis at the median depth of the background.
 
     Raises:
         InputError: the scene is empty, or all of it is behind the camera.
     """
-    pose, ahead, scenery = camera.camera_from_world, [], []
+    middles, areas, scenery = [], [], []
     for item, part in zip(scene.objects, scene.at(time), strict=True):
-        depth = float((part.means @ pose[2, :3] + pose[2, 3]).median())
-        if depth > 0:  # not of an empty object, whose median is NaN
-            (scenery if item.name == BACKGROUND else ahead).append(depth)
-    ahead = sorted(ahead) or scenery
-    if not ahead:
+        pixels, depths = project_points(camera, part.means)
+        depth = float(depths.median())
+        if not depth > 0:  # also where it is empty, whose median is NaN
+            continue
+        if item.name == BACKGROUND:
+            scenery.append(camera.position + camera.forward * depth)
+        else:
+            middles.append(part.means.median(0).values)
+            areas.append(pixels.std(0, correction=0).prod() + _LEAST_AREA)
+    if not middles and not scenery:
         raise InputError("nothing of the scene is before the camera: there is nothing to orbit")
-    return camera.position + camera.forward * ahead[len(ahead) // 2]
+    if not middles:
+        return scenery[0]
+    weights = torch.stack(areas) / torch.stack(areas).sum()
+    return weights @ torch.stack(middles)

@@ -30,8 +30,7 @@ def input_path(scene: Scene, times: Sequence[float]) -> list[View]:
 def sweep_path(scene: Scene, times: Sequence[float], angle: float, axis: str) -> list[View]:
     """Swing about the objects, to one side, to the other and back, while time plays.
 
-    The pivot lies on the optical axis of the capture's camera of that moment, as far away as the
-    median depth of the objects (the background's where there are none).
+    They stay where the capture's own camera saw them at that moment; see `orbit_pivot`.
 
     Args:
         angle: how far to each side, in degrees.

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from fourfold.geometry import project_points, unproject_pixels
 from fourfold.methods.dreamscene4d.backdrop import (
     BORDER,
+    FLANK,
     background_gaussians,
     continue_plate,
     split_by_detail,
@@ -75,7 +76,7 @@ def test_a_slanted_ground_is_followed():
 def test_the_plate_is_kept_in_the_middle_of_its_continuation():
     camera, plate = tiny_camera(), texture(48, 64)
     wide, larger = continue_plate(plate, camera)
-    side, above = int(64 * BORDER), int(48 * BORDER)
+    side, above = int(64 * BORDER) + int(64 * FLANK), int(48 * BORDER)
     assert wide.shape == (48 + 2 * above, 64 + 2 * side, 3)
     assert (larger.width, larger.height) == (64 + 2 * side, 48 + 2 * above)
     assert torch.equal(wide[above : above + 48, side : side + 64], plate)
@@ -88,7 +89,7 @@ def test_the_continuation_mirrors_what_was_filmed():
     plate = torch.full((48, 64, 3), 0.2)
     plate[:, 40:] = 0.8
     wide, _ = continue_plate(plate, tiny_camera())
-    middle = wide.shape[0] // 2
+    middle, left = wide.shape[0] // 2, (wide.shape[1] - 64) // 2
     # 20 pixels beyond the right edge lies what is 20 before it: bright; beyond the left edge, dark
-    assert float(wide[middle, 51 + 64 + 10, 0]) == pytest.approx(0.8, abs=1e-4)
-    assert float(wide[middle, 51 - 10, 0]) == pytest.approx(0.2, abs=1e-4)
+    assert float(wide[middle, left + 64 + 10, 0]) == pytest.approx(0.8, abs=1e-4)
+    assert float(wide[middle, left - 10, 0]) == pytest.approx(0.2, abs=1e-4)

@@ -1,5 +1,6 @@
 """The background as Gaussians: many where it is detailed, few where it is plain."""
 
+import cv2
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -15,6 +16,11 @@ BORDER = 0.8
 """The plate is continued by this share of its size on each side, mirrored, for other views."""
 BORDER_BLUR = 15
 """Pixels over which the continuation is blurred: it is a guess, and should look like one."""
+FLANK = 0.7
+"""Left and right it is continued once more by this share of the plate's width: views at 45 degrees
+to the filmed one look there."""
+FLANK_BLUR = 61
+"""Pixels over which the flanks are blurred."""
 COVERAGE = 0.7
 """Standard deviation over spacing: plain parts, which nothing refines, should show no grid."""
 STRETCH = 12.0
@@ -77,12 +83,22 @@ def continue_plate(
     """Continue a background beyond what was filmed, mirrored and blurred, with its camera."""
     height, width = plate.shape[:2]
     side, above = int(width * BORDER), int(height * BORDER)
-    planes = plate.permute(2, 0, 1)[None]
-    wide = torch.nn.functional.pad(planes, (side, side, above, above), "reflect")
-    smooth = avg_pool2d(wide, BORDER_BLUR, 1, BORDER_BLUR // 2, count_include_pad=False)
-    smooth[..., above : above + height, side : side + width] = planes
+    wide, larger = _mirror_around(plate, camera, side, above, BORDER_BLUR)
+    return _mirror_around(wide, larger, int(width * FLANK), 0, FLANK_BLUR)
+
+
+def _mirror_around(
+    plate: Float[Tensor, "H W 3"], camera: Camera, side: int, above: int, blur: int
+) -> tuple[Float[Tensor, "h w 3"], Camera]:
+    """Add mirrored, blurred margins to a picture, ``side`` pixels wide and ``above`` high."""
+    height, width = plate.shape[:2]
+    margins = (above, above, side, side)
+    wide = cv2.blur(
+        cv2.copyMakeBorder(plate.numpy(), *margins, cv2.BORDER_REFLECT_101), (blur, blur)
+    )
+    wide[above : above + height, side : side + width] = plate.numpy()
     larger = camera.cropped(-side, -above, width + 2 * side, height + 2 * above)
-    return smooth[0].permute(1, 2, 0), larger
+    return torch.from_numpy(wide), larger
 
 
 def background_gaussians(
