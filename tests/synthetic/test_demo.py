@@ -3,6 +3,7 @@
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fourfold.capture import open_capture
@@ -42,3 +43,18 @@ def test_its_truth_is_whole(capture):
 def test_the_objects_change_places(capture):
     assert capture.truth.order(0) == ("juggler", "dog")
     assert capture.truth.order(19) == ("dog", "juggler")
+
+
+def test_each_object_hides_a_part_of_the_other(capture):
+    tracks = capture.truth.tracks()
+
+    def hidden_share(frame: int, hidden: int) -> float:
+        x, y = tracks.pixels[frame].long().unbind(-1)
+        other = capture.masks(frame)[1 - hidden][y, x]
+        return (other & ~tracks.visible[frame])[tracks.objects == hidden].float().mean().item()
+
+    juggler, dog = ([hidden_share(frame, k) for frame in range(20)] for k in (0, 1))
+    assert 0.1 < np.mean(dog[:5]) < 0.4
+    assert np.mean(juggler[:5]) < 0.01
+    assert 0.1 < np.mean(juggler[-5:]) < 0.4
+    assert np.mean(dog[-5:]) < 0.01

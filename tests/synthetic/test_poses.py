@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.spatial import KDTree
 
 from fourfold.synthetic.dog import dog, dog_pose
 from fourfold.synthetic.juggler import SECONDS, dog_way, juggler
@@ -99,6 +100,13 @@ def test_motion_from_frame_to_frame_is_small_and_the_floor_is_not_pierced():
         for before, after in pairwise(shapes):
             assert np.linalg.norm(after - before, axis=1).max() < 0.3
         assert min(shape[:, 1].min() for shape in shapes) > -0.01
+
+
+def test_the_two_never_touch():
+    figure, animal = juggler(0).actors
+    for time in np.linspace(0.0, SECONDS, 9):
+        gaps, _ = KDTree(figure.vertices_at(time)).query(animal.vertices_at(time)[::4])
+        assert gaps.min() > 0.1
 
 
 @pytest.mark.parametrize("build", [person, dog])

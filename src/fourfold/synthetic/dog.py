@@ -17,7 +17,9 @@ _CELL = 0.010
 _CYCLE_SECONDS = 0.72
 _STANCE = 0.50  # share of a cycle for which a paw is on the floor, as in a trot
 _LIFT = 0.10
+_LEAD_SECONDS = 0.15  # the chest turns into a bend so much earlier, the rear so much later
 _RUMP, _WITHERS = np.array([0, 0.50, -0.26]), np.array([0, 0.52, 0.10])
+_FLAT = np.array([1.0, 0.0, 1.0])
 _NECK, _SKULL = np.array([0, 0.60, 0.32]), np.array([0, 0.80, 0.45])
 _TAIL = (np.array([0, 0.56, -0.38]), np.array([0, 0.70, -0.53]), np.array([0, 0.86, -0.60]))
 # hip, knee, paw joints at rest for the left side, and the phase of the leg in the cycle
@@ -69,7 +71,8 @@ def dog_pose(path: Path, time: float) -> dict[str, Transform]:
     """Pose the dog at a time in seconds on its way.
 
     `path` gives the point of the floor under the dog's middle and its heading (radians about y,
-    0 along +z). Paws on the floor stay where they stepped.
+    0 along +z, never jumping by a whole turn), a little before and after that time too. The spine
+    bends along the way; paws on the floor stay where they stepped.
     """
     place, heading = path(time)
     beat = 2 * np.pi * time / _CYCLE_SECONDS
@@ -77,13 +80,21 @@ def dog_pose(path: Path, time: float) -> dict[str, Transform]:
     height = place + np.array([0.0, 0.012 * np.cos(2 * beat) - 0.050, 0.0])
     sway = 0.10 * np.sin(beat + 0.6)
     root = about(np.zeros(3), body, height)
-    rear = about(_WITHERS, body @ turn("y", -sway), moved(root, _WITHERS))
-    chest = about(_WITHERS, body @ turn("y", sway), moved(root, _WITHERS))
+    rear_bend, chest_bend = (_bend(path, time, name) for name in ("hind", "front"))
+    rear = about(_WITHERS, body @ turn("y", rear_bend - sway), moved(root, _WITHERS))
+    chest = about(_WITHERS, body @ turn("y", chest_bend + sway), moved(root, _WITHERS))
     pose = {"rear": rear, "chest": chest}
-    pose |= _pose_head(chest, body, beat) | _pose_tail(rear, body, beat)
+    pose |= _pose_head(chest, body @ turn("y", chest_bend), beat)
+    pose |= _pose_tail(rear, body @ turn("y", rear_bend), beat)
     for name in _LEGS:
         pose |= _pose_leg(name, chest if name.startswith("front") else rear, path, time)
     return pose
+
+
+def _bend(path: Path, time: float, leg: str) -> float:
+    """Give how far the chest (of a front leg) or the rear (of a hind leg) is turned, in radians."""
+    lead = _LEAD_SECONDS if leg.startswith("front") else -_LEAD_SECONDS
+    return path(time + lead)[1] - path(time)[1]
 
 
 def _pose_head(chest: Transform, body: np.ndarray, beat: float) -> dict[str, Transform]:
@@ -93,15 +104,15 @@ def _pose_head(chest: Transform, body: np.ndarray, beat: float) -> dict[str, Tra
 
 
 def _pose_tail(rear: Transform, body: np.ndarray, beat: float) -> dict[str, Transform]:
-    first = about(_TAIL[0], body @ turn("y", 0.35 * np.sin(beat)), moved(rear, _TAIL[0]))
-    wag = body @ turn("y", 0.8 * np.sin(beat - 0.7)) @ turn("z", 0.25 * np.sin(beat - 0.7))
+    first = about(_TAIL[0], body @ turn("y", 0.30 * np.sin(beat)), moved(rear, _TAIL[0]))
+    wag = body @ turn("y", 0.6 * np.sin(beat - 0.7)) @ turn("z", 0.2 * np.sin(beat - 0.7))
     return {"tail.0": first, "tail.1": about(_TAIL[1], wag, moved(first, _TAIL[1]))}
 
 
 def _pose_leg(name: str, parent: Transform, path: Path, time: float) -> dict[str, Transform]:
-    hip, knee, paw, phase = _LEGS[name]
+    hip, knee, paw, _ = _LEGS[name]
     joints = (np.array(hip), np.array(knee), np.array(paw))
-    target, lifted, heading = _footfall(path, time / _CYCLE_SECONDS + phase, phase, joints[2])
+    target, lifted, heading = _footfall(path, time, name)
     back = -1.0 if name.startswith("front") else 1.0
     pole = turn("y", heading) @ np.array([0.0, 0.1, back])
     upper, lower, end = reach(parent, joints, target, pole)
@@ -109,10 +120,10 @@ def _pose_leg(name: str, parent: Transform, path: Path, time: float) -> dict[str
     return {f"{name}.upper": upper, f"{name}.lower": lower, f"{name}.paw": foot}
 
 
-def _footfall(
-    path: Path, cycles: float, phase: float, rest: Float[np.ndarray, "3"]
-) -> tuple[Float[np.ndarray, "3"], float, float]:
-    """Give where the paw is, how far its swing has lifted it (0 … 1), and its heading."""
+def _footfall(path: Path, time: float, name: str) -> tuple[Float[np.ndarray, "3"], float, float]:
+    """Give where a leg's paw is, how far its swing has lifted it (0 … 1), and its heading."""
+    _, _, rest, phase = _LEGS[name]
+    cycles = time / _CYCLE_SECONDS + phase
     step = np.floor(cycles)
     swing = np.clip((cycles - step - _STANCE) / (1.0 - _STANCE), 0.0, 1.0)
     eased = 0.5 * swing + 0.5 * swing * swing * (3.0 - 2.0 * swing)
@@ -120,8 +131,10 @@ def _footfall(
     for count in (step, step + 1):
         middle = (count + _STANCE / 2 - phase) * _CYCLE_SECONDS
         place, heading = path(middle)
-        spots.append(place + turn("y", heading) @ rest)
-        headings.append(heading)
+        bent = heading + _bend(path, middle, name)
+        withers = place + turn("y", heading) @ (_WITHERS * _FLAT)
+        spots.append(withers + turn("y", bent) @ (rest - _WITHERS * _FLAT))
+        headings.append(bent)
     arc = np.sin(np.pi * swing)
     spot = spots[0] + eased * (spots[1] - spots[0]) + np.array([0.0, _LIFT * arc, 0.0])
     return spot, float(arc), float(headings[0] + eased * (headings[1] - headings[0]))

@@ -1,4 +1,4 @@
-"""The scene `juggler`: a figure swings clubs; a dog comes from farther away and hides its legs."""
+"""The scene `juggler`: a figure swings clubs; a dog walks round it, first behind, then in front."""
 
 import numpy as np
 
@@ -8,15 +8,17 @@ from fourfold.synthetic.room import room
 from fourfold.synthetic.stage import Actor, Lamp, Stage, Viewpoint
 
 SECONDS = 2.0
-# the dog's way over the floor (x, z): a quadratic Bezier curve
-_WAY = np.array([[-1.30, -0.22], [-0.35, 0.60], [0.68, 0.76]])
+# the dog's way over the floor: an ellipse about this point (x, z) with these half axes, walked
+# from one angle to the other; at 0 the dog is behind the figure, at pi before it
+_WAY_MIDDLE, _WAY_RADII = np.array([0.04, 0.07]), np.array([0.82, 0.71])
+_WAY_FROM, _WAY_TO = np.radians(4.0), np.radians(188.0)
 
 
 def juggler(seed: int) -> Stage:
-    """Set the stage: a figure of 1.9 m in the origin, a dog that crosses in front of it.
+    """Set the stage: a figure of 1.9 m in the origin, a dog that walks half round it.
 
-    At first the dog is the farther of the two; then it hides up to a fifth of the figure. It is
-    never hidden itself. The seed changes the textures, never the geometry.
+    At first the figure hides up to a third of the dog; then the dog comes forth, turns, and hides
+    up to a fifth of the figure. The seed changes the textures, never the geometry.
     """
     figure, animal = person(seed), dog(seed + 1)
     return Stage(
@@ -40,14 +42,14 @@ def juggler(seed: int) -> Stage:
 def dog_way(time: float) -> tuple[np.ndarray, float]:
     """Give the floor point under the dog's middle, and its heading, at a time in seconds.
 
-    Beyond the scene's two seconds the way goes straight on.
+    Beyond the scene's two seconds it goes on round the figure.
     """
-    u = time / SECONDS
-    inside = min(max(u, 0.0), 1.0)
-    bends = np.array([(1 - inside) ** 2, 2 * inside * (1 - inside), inside**2])
-    slope = 2 * np.array([inside - 1, 1 - 2 * inside, inside]) @ _WAY
-    x, z = bends @ _WAY + (u - inside) * slope
-    return np.array([x, 0.0, z]), float(np.arctan2(slope[0], slope[1]))
+    angle = _WAY_FROM + (_WAY_TO - _WAY_FROM) * time / SECONDS
+    x, z = _WAY_MIDDLE + _WAY_RADII * [np.sin(angle), -np.cos(angle)]
+    # unwrapped, so that headings can be blended
+    turned = np.arctan2(_WAY_RADII[0] * np.cos(angle), _WAY_RADII[1] * np.sin(angle))
+    heading = turned - 2 * np.pi * np.round((turned - np.pi / 2 + angle) / (2 * np.pi))
+    return np.array([x, 0.0, z]), float(heading)
 
 
 def viewpoint(time: float) -> Viewpoint:
