@@ -18,7 +18,7 @@ from numba.extending import intrinsic, lower_builtin, lower_cast, register_model
 
 LANES = 16
 
-_FLOAT, _INT = ir.FloatType(), ir.IntType(32)
+_FLOAT, _INT, _BYTE = ir.FloatType(), ir.IntType(32), ir.IntType(8)
 _FLOATS, _INTS = ir.VectorType(_FLOAT, LANES), ir.VectorType(_INT, LANES)
 _BITS = ir.VectorType(ir.IntType(1), LANES)
 _FUSE = ("contract",)
@@ -133,6 +133,21 @@ def store(typingctx, array, index, value):
         return context.get_dummy_value()
 
     return types.void(array, types.uintp, floats), codegen
+
+
+@intrinsic
+def prefetch(typingctx, array, index):
+    """Ask for an element's cache line ahead of its use."""
+
+    def codegen(context, builder, sig, args):
+        pointer = builder.bitcast(_data(context, builder, sig.args[0], *args), _BYTE.as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [_BYTE.as_pointer(), _INT, _INT, _INT])
+        function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        # to read, to keep in every cache, data
+        builder.call(function, [pointer] + [ir.Constant(_INT, value) for value in (0, 3, 1)])
+        return context.get_dummy_value()
+
+    return types.void(array, types.uintp), codegen
 
 
 @intrinsic

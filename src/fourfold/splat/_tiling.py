@@ -1,9 +1,9 @@
-"""Sort splats by depth and list, for every 32x32 tile, which of its 4x4 blocks each one touches.
+"""List, for every 32x32 tile, which splats touch which of its 4x4 blocks, front to back.
 
 Own method. A splat's candidates are the tiles its bounding box meets. Each candidate gets 64 bits,
-one per block, those of a 16x16 quarter side by side: whether the ellipse where alpha reaches 1/255
-meets the block's pixel centres, exactly. Candidates without a block are dropped. The others are
-scattered to their tiles by counting, in depth order, so each tile's list comes out sorted.
+one per block, row by row: whether the ellipse where alpha reaches 1/255 meets the block's pixel
+centres, exactly. Candidates without a block are dropped. The others are scattered to their tiles by
+counting; then every tile sorts its own list by depth, while it is in the cache.
 """
 # Numba supplies the first arguments of intrinsics, which pyright cannot know.
 # pyright: reportCallIssue=false, reportArgumentType=false, reportAttributeAccessIssue=false
@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit, uint32, uint64, uintp
 
 from fourfold.splat._projection import (
+    DEPTH,
     EXTENT_X,
     EXTENT_Y,
     LOG2_255,
@@ -34,10 +35,12 @@ from fourfold.splat._simd import (
     row_of_lane,
 )
 
-TILE = 32
-QUARTER = 16
 BLOCK = 4
-RADIX_BITS = 11
+BLOCKS_ACROSS = 8  # 8x8 blocks are a tile: as many as a word has bits
+BLOCKS = BLOCKS_ACROSS * BLOCKS_ACROSS
+TILE = BLOCK * BLOCKS_ACROSS
+_WINDOW = 4  # 4x4 blocks, a vector, are tested at once
+RADIX_BITS = 8
 _SLACK = np.float32(1e-4)  # rounding must not lose a block; the blend tests every pixel again
 
 
@@ -67,56 +70,34 @@ def tile_range(splats, n, width, height):
 
 
 @njit(cache=True, error_model="numpy")
-def count_candidates(splats, count, width, height, starts, order):
-    """Fill starts (N+1), the first candidates, and order with the visible; return how many."""
-    total, visible = 0, 0
-    for n in range(count):
-        starts[n] = total
-        x0, y0, x1, y1 = tile_range(splats, n, width, height)
-        if x1 > x0:
-            order[visible] = n
-            visible += 1
+def _part(count, part, parts):
+    """Return the first and the last but one splat of a part."""
+    return count * part // parts, count * (part + 1) // parts
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def count_candidates(counter, splats, count, width, height, candidates):
+    """Fill candidates[part]."""
+    parts = candidates.shape[0]
+    part = claim(counter)
+    while part < parts:
+        start, stop = _part(count, part, parts)
+        total = 0
+        for n in range(start, stop):
+            x0, y0, x1, y1 = tile_range(splats, n, width, height)
             total += (x1 - x0) * (y1 - y0)
-    starts[count] = total
-    return visible
+        candidates[part] = total
+        part = claim(counter)
 
 
 @njit(cache=True, error_model="numpy")
-def sort_by_depth(depth_bits, order, spare, visible):
-    """Sort order by depth, ties by index: a least-significant-digit radix sort on the float's bits.
-
-    Positive floats order like their bits. The sorted order ends in ``spare`` (three passes).
-    """
-    size = 1 << RADIX_BITS
-    histogram = np.zeros((3, size), np.uint32)
-    mask = uint32(size - 1)
-    for i in range(visible):
-        key = depth_bits[uintp(order[i]) * uintp(SPLAT)]
-        histogram[0, key & mask] += uint32(1)
-        histogram[1, (key >> uint32(RADIX_BITS)) & mask] += uint32(1)
-        histogram[2, key >> uint32(2 * RADIX_BITS)] += uint32(1)
-    for digit in range(3):
-        position = uint32(0)
-        for bucket in range(size):
-            held = histogram[digit, bucket]
-            histogram[digit, bucket] = position
-            position += held
-        source, target = (spare, order) if digit == 1 else (order, spare)
-        shift = uint32(digit * RADIX_BITS)
-        for i in range(visible):
-            n = source[i]
-            bucket = (depth_bits[uintp(n) * uintp(SPLAT)] >> shift) & mask
-            target[histogram[digit, bucket]] = n
-            histogram[digit, bucket] += uint32(1)
-
-
-@njit(cache=True, error_model="numpy")
-def _blocks_touched(mx, my, p, q, r, limit, slope_x, slope_y):
-    """Return the 16 bits of a quarter's blocks; (mx, my) is the splat from its first pixel.
+def _window_touched(mx, my, shape):
+    """Return the 16 bits of a window's blocks; (mx, my) is the splat from its first pixel.
 
     The smallest u^2 + w^2 over a rectangle lies on one of the two edges that face the mean; the
     best point of each is found by clamping.
     """
+    p, q, r, limit, slope_x, slope_y = shape
     three, zero = np.float32(BLOCK - 1), broadcast(np.float32(0))
     x0 = column_of_lane() * np.float32(BLOCK) - mx
     y0 = row_of_lane() * np.float32(BLOCK) - my
@@ -130,50 +111,75 @@ def _blocks_touched(mx, my, p, q, r, limit, slope_x, slope_y):
 
 
 @njit(cache=True, error_model="numpy")
-def _blocks_inside(qx, qy, width, height):
-    """Return the 16 bits of the blocks of quarter (qx, qy) that hold pixels of the image."""
-    columns = min(4, (width - qx * QUARTER + BLOCK - 1) // BLOCK)
-    rows = min(4, (height - qy * QUARTER + BLOCK - 1) // BLOCK)
-    return uint32(((1 << columns) - 1) * 0x1111 & ((1 << (4 * rows)) - 1))
+def _window_bits(part, columns, rows):
+    """Return the bits of a window's first columns and rows as those of a tile's first rows."""
+    part = uint64(part) & uint64(0x1111 * ((1 << min(columns, _WINDOW)) - 1))
+    part &= uint64((1 << (_WINDOW * min(rows, _WINDOW))) - 1)
+    part = (part | part << uint64(8)) & uint64(0x00FF00FF)
+    return (part | part << uint64(4)) & uint64(0x0F0F0F0F)
 
 
 @njit(cache=True, error_model="numpy")
-def _mark(splats, n, start, width, height, tiles_x, touched, counts):
-    """Write the block bits of splat n's candidates and count those that touch."""
-    row = uintp(n) * uintp(SPLAT)
-    p, q, r = splats[row + uintp(P)], splats[row + uintp(Q)], splats[row + uintp(R)]
-    limit = splats[row + uintp(PEAK)] + LOG2_255 + _SLACK
-    slope_x, slope_y = -q / p, -p * q / (q * q + r * r)
-    left = splats[row + uintp(X)] - np.float32(0.5)
-    top = splats[row + uintp(Y)] - np.float32(0.5)
-    x0, y0, x1, y1 = pixel_box(splats, n, width, height)
-    slot = uintp(start)
-    for ty in range(y0 // TILE, y1 // TILE + 1):
-        for tx in range(x0 // TILE, x1 // TILE + 1):
-            word = uint64(0)
-            for qy in range(max(2 * ty, y0 // QUARTER), min(2 * ty + 1, y1 // QUARTER) + 1):
-                for qx in range(max(2 * tx, x0 // QUARTER), min(2 * tx + 1, x1 // QUARTER) + 1):
-                    mx, my = left - np.float32(qx * QUARTER), top - np.float32(qy * QUARTER)
-                    part = _blocks_touched(mx, my, p, q, r, limit, slope_x, slope_y)
-                    part &= _blocks_inside(qx, qy, width, height)
-                    word |= uint64(part) << uint64(QUARTER * ((qy & 1) * 2 + (qx & 1)))
-            touched[slot] = word
-            slot += uintp(1)
-            if word != uint64(0):
-                counts[uintp(ty * tiles_x + tx)] += uint32(1)
+def _tile_touched(shape, left, top, first_x, first_y, last_x, last_y):
+    """Return the bits of a tile's blocks; first to last are those in the splat's box."""
+    word, y = uint64(0), first_y
+    while y <= last_y:
+        x = first_x
+        while x <= last_x:
+            mx, my = left - np.float32(x * BLOCK), top - np.float32(y * BLOCK)
+            part = _window_bits(_window_touched(mx, my, shape), last_x + 1 - x, last_y + 1 - y)
+            word |= part << uint64((y & 7) * 8 + (x & 7))
+            x += _WINDOW
+        y += _WINDOW
+    return word
+
+
+@njit(cache=True, error_model="numpy")
+def _mark(splats, start, stop, slot, width, height, starts, touched, tiles, counts):
+    """Do what `mark_blocks` does for the splats of a part, whose first candidate is ``slot``."""
+    tiles_x = (width + TILE - 1) // TILE
+    for n in range(uintp(start), uintp(stop)):
+        starts[n] = slot
+        x0, y0, x1, y1 = pixel_box(splats, n, width, height)
+        if x1 < x0:
+            continue
+        row = n * uintp(SPLAT)
+        p, q, r = splats[row + uintp(P)], splats[row + uintp(Q)], splats[row + uintp(R)]
+        limit = splats[row + uintp(PEAK)] + LOG2_255 + _SLACK
+        shape = p, q, r, limit, -q / p, -p * q / (q * q + r * r)
+        left = splats[row + uintp(X)] - np.float32(0.5)
+        top = splats[row + uintp(Y)] - np.float32(0.5)
+        # in blocks from here on; shifts, since Numba divides signed numbers the long way
+        x0, y0, x1, y1 = x0 >> 2, y0 >> 2, x1 >> 2, y1 >> 2
+        for ty in range(y0 >> 3, (y1 >> 3) + 1):
+            for tx in range(x0 >> 3, (x1 >> 3) + 1):
+                word = _tile_touched(
+                    shape, left, top,
+                    max(x0, 8 * tx), max(y0, 8 * ty), min(x1, 8 * tx + 7), min(y1, 8 * ty + 7),
+                )  # fmt: skip
+                tile = uintp(ty * tiles_x + tx)
+                touched[slot] = word
+                tiles[slot] = tile
+                counts[tile] += uint32(word != uint64(0))
+                slot += uintp(1)
+    starts[stop] = slot
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def mark_blocks(counter, splats, order, visible, starts, width, height, touched, counts):
-    """Fill touched for every candidate and counts[part, tile] of those that touch."""
-    tiles_x = (width + TILE - 1) // TILE
+def mark_blocks(
+    counter, splats, count, width, height, part_starts, starts, touched, tiles, counts
+):  # fmt: skip
+    """Fill starts (N+1), the first candidate of each splat; all candidates' tiles and touched.
+
+    counts[part, tile] becomes the number of candidates that touch.
+    """
     parts = counts.shape[0]
     part = claim(counter)
     while part < parts:
         counts[part, :] = uint32(0)
-        for i in range(visible * part // parts, visible * (part + 1) // parts):
-            n = order[i]
-            _mark(splats, n, starts[n], width, height, tiles_x, touched, counts[part])
+        start, stop = _part(count, part, parts)
+        slot = uintp(part_starts[part])
+        _mark(splats, start, stop, slot, width, height, starts, touched, tiles, counts[part])
         part = claim(counter)
 
 
@@ -193,23 +199,63 @@ def place_lists(counts, tile_starts):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def fill_lists(
-    counter, splats, order, visible, starts, width, height, touched, places, members, slots
-):
-    """Scatter (splat, candidate) to the tiles' lists, front to back."""
-    tiles_x = (width + TILE - 1) // TILE
+    counter, depth_bits, count, starts, touched, tiles, places, owners, depth_slots
+):  # fmt: skip
+    """Fill owners, and scatter the candidates that touch to their tiles' lists, splat by splat.
+
+    depth_slots holds the depth's bits above the slot: positive floats order like their bits.
+    """
     parts = places.shape[0]
     part = claim(counter)
     while part < parts:
-        for i in range(visible * part // parts, visible * (part + 1) // parts):
-            n = order[i]
-            x0, y0, x1, y1 = tile_range(splats, n, width, height)
-            slot = uintp(starts[n])
-            for ty in range(y0, y1):
-                for tx in range(x0, x1):
-                    if touched[slot] != uint64(0):
-                        place = places[part, ty * tiles_x + tx]
-                        places[part, ty * tiles_x + tx] = place + uint32(1)
-                        members[place] = n
-                        slots[place] = slot
-                    slot += uintp(1)
+        start, stop = _part(count, part, parts)
+        for n in range(uintp(start), uintp(stop)):
+            depth = uint64(depth_bits[n * uintp(SPLAT) + uintp(DEPTH)]) << uint64(32)
+            for slot in range(uintp(starts[n]), uintp(starts[n + uintp(1)])):
+                owners[slot] = n
+                if touched[slot] != uint64(0):
+                    place = places[part, tiles[slot]]
+                    places[part, tiles[slot]] = place + uint32(1)
+                    depth_slots[place] = depth | uint64(slot)
         part = claim(counter)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sort_lists(counter, tile_starts, depth_slots, owners, touched, members, slots, blocks):
+    """Sort each tile's list by depth, ties by splat, and write it out."""
+    tile = claim(counter)
+    while tile < tile_starts.shape[0] - 1:
+        start, stop = tile_starts[tile], tile_starts[tile + 1]
+        keys = depth_slots[start:stop]
+        _radix_sort(keys)
+        for i in range(uintp(keys.shape[0])):
+            slot = uintp(keys[i] & uint64(0xFFFFFFFF))
+            place = uintp(start) + i
+            members[place] = owners[slot]
+            slots[place] = slot
+            blocks[place] = touched[slot]
+        tile = claim(counter)
+
+
+@njit(cache=True, error_model="numpy")
+def _radix_sort(keys):
+    """Sort by the upper 32 bits, ties as they were: least significant digit first."""
+    size, mask = 1 << RADIX_BITS, uint64((1 << RADIX_BITS) - 1)
+    spare = np.empty_like(keys)
+    histogram = np.zeros((4, size), np.uint32)
+    for i in range(uintp(keys.shape[0])):
+        for digit in range(uintp(4)):
+            shift = uint64(32) + digit * uint64(RADIX_BITS)
+            histogram[digit, (keys[i] >> shift) & mask] += uint32(1)
+    for digit in range(uintp(4)):
+        shift = uint64(32) + digit * uint64(RADIX_BITS)
+        position = uint32(0)
+        for bucket in range(uintp(size)):
+            held = histogram[digit, bucket]
+            histogram[digit, bucket] = position
+            position += held
+        for i in range(uintp(keys.shape[0])):
+            bucket = (keys[i] >> shift) & mask
+            spare[histogram[digit, bucket]] = keys[i]
+            histogram[digit, bucket] += uint32(1)
+        keys, spare = spare, keys

@@ -18,7 +18,7 @@ from fourfold.splat._projection import CHANNELS, CHUNK, DEPTH, EXTENT_X, SPLAT
 from fourfold.splat._settings import Settings
 from fourfold.splat._simd import LANES
 
-PARTS = 8  # pieces of the sorted list that are scattered in parallel
+PARTS = 16  # groups of Gaussians that are listed in parallel
 
 
 @dataclass
@@ -123,34 +123,32 @@ def _project(a: dict[str, np.ndarray], num_colors: int) -> None:
 
 
 def _list(a: dict[str, np.ndarray], width: int, height: int) -> None:
-    """Fill starts, touched, and per tile members and slots."""
-    count = a["opacities"].shape[0]
+    """Fill starts and touched, and per tile members, slots and blocks."""
+    splats, count = a["splats"], a["opacities"].shape[0]
     tiles = -(-width // _tiling.TILE) * -(-height // _tiling.TILE)
+    part_starts = np.zeros(PARTS + 1, np.uint32)
+    run_parallel(_tiling.count_candidates, splats, count, width, height, part_starts[1:])
+    part_starts = part_starts.cumsum(dtype=np.uint32)
+    candidates = int(part_starts[-1])
     a["starts"] = starts = np.empty(count + 1, np.uint32)
-    order, spare = np.empty(count, np.uint32), np.empty(count, np.uint32)
-    visible = _tiling.count_candidates(a["splats"], count, width, height, starts, order)
-    _tiling.sort_by_depth(a["splats"].view(np.uint32)[DEPTH:], order, spare, visible)
-    a["touched"] = touched = np.empty(starts[count], np.uint64)
+    a["touched"] = touched = np.empty(candidates, np.uint64)
+    tile_of, owners = np.empty(candidates, np.uint32), np.empty(candidates, np.uint32)
     counts = np.empty((PARTS, tiles), np.uint32)
     run_parallel(
-        _tiling.mark_blocks, a["splats"], spare, visible, starts, width, height, touched, counts
+        _tiling.mark_blocks,
+        *(splats, count, width, height, part_starts, starts, touched, tile_of, counts),
     )
     a["tile_starts"] = np.empty(tiles + 1, np.uint32)
     length = _tiling.place_lists(counts, a["tile_starts"])
-    a["members"], a["slots"] = np.empty(length, np.uint32), np.empty(length, np.uint32)
+    depth_slots = np.empty(length, np.uint64)
     run_parallel(
         _tiling.fill_lists,
-        a["splats"],
-        spare,
-        visible,
-        starts,
-        width,
-        height,
-        touched,
-        counts,
-        a["members"],
-        a["slots"],
+        *(splats.view(np.uint32), count, starts, touched, tile_of, counts, owners, depth_slots),
     )
+    a["members"], a["slots"] = np.empty(length, np.uint32), np.empty(length, np.uint32)
+    a["blocks"] = np.empty(length, np.uint64)
+    lists = a["members"], a["slots"], a["blocks"]
+    run_parallel(_tiling.sort_lists, a["tile_starts"], depth_slots, owners, touched, *lists)
 
 
 def _blend(a: dict[str, np.ndarray], num_colors: int, width: int, height: int) -> None:
@@ -169,8 +167,7 @@ def _blend(a: dict[str, np.ndarray], num_colors: int, width: int, height: int) -
         height,
         a["tile_starts"],
         a["members"],
-        a["slots"],
-        a["touched"],
+        a["blocks"],
         a["image"],
         a["alpha"],
         a["depth"],
@@ -201,7 +198,7 @@ def _blend_backward(
         a["tile_starts"],
         a["members"],
         a["slots"],
-        a["touched"],
+        a["blocks"],
         a["image"],
         a["alpha"],
         a["depth"],
