@@ -141,7 +141,14 @@ def _lit_scene(mi: ModuleType, stage: Stage, vertices: list[np.ndarray]) -> Any:
     panels = {f"panel_{k}": _panel(mi, panel) for k, panel in enumerate(stage.room)}
     lamps = {f"lamp_{k}": _lamp(mi, lamp) for k, lamp in enumerate(stage.lamps)}
     sky = {"type": "constant", "radiance": _rgb(stage.sky)}
-    return mi.load_dict({"type": "scene", "sky": sky, **lamps, **panels, **meshes})
+    return _load_scene(mi, {"sky": sky, **lamps, **panels, **meshes})
+
+
+def _load_scene(mi: ModuleType, parts: dict[str, Any]) -> Any:
+    # Mitsuba's optimiser groups the shapes by the addresses of their materials, and so shuffles
+    # them. The lamps are numbered in the shapes' order, and drawn by number: with it the noise of
+    # one seed would be another in every run.
+    return mi.load_dict({"type": "scene", **parts}, optimize=False)
 
 
 def _looks(
@@ -175,7 +182,7 @@ def _glowing_scene(
     for k, panel in enumerate(panels):
         light = {"type": "area", "radiance": _bitmap(mi, panel)}
         shapes[f"panel_{k}"] = {**_rectangle(mi, panel), "emitter": light}
-    return mi.load_dict({"type": "scene", **shapes})
+    return _load_scene(mi, shapes)
 
 
 def _shape_numbers(scene: Any, actors: int) -> list[int]:

@@ -59,8 +59,8 @@ def synthesize(
         width, height: size of the images in pixels.
         frames: number of frames.
         samples: light paths per pixel; more are slower and leave less noise.
-        seed: of textures, noise and the choice of tracks; the same seed gives the same
-            truth; the noise of the pictures sometimes differs between runs.
+        seed: of textures, noise and the choice of tracks; on the same machine the same seed
+            gives the same files, byte for byte.
         storage: how the files are stored; by default without loss, and all of them.
         progress: is called with the number of frames done and of all.
 
