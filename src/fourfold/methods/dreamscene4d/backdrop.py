@@ -16,7 +16,7 @@ BORDER = 0.8
 """The plate is continued by this share of its size on each side, mirrored, for other views."""
 BORDER_BLUR = 15
 """Pixels over which the continuation is blurred: it is a guess, and should look like one."""
-FLANK = 0.7
+FLANK = 1.0
 """Left and right it is continued once more by this share of the plate's width: views at 45 degrees
 to the filmed one look there."""
 FLANK_BLUR = 61
