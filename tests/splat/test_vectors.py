@@ -64,17 +64,30 @@ def test_sums_puts_each_vectors_sum_in_its_lane():
 
 
 @njit
-def _rows(a, out):
-    v = _simd.gather(a, uintp(1), uintp(3), uintp(2), uintp(1))
-    _simd.scatter(out, uintp(0), uintp(3), uintp(2), v)
+def _strided(a, out):
+    _simd.scatter(out, uintp(2), uintp(3), _simd.gather(a, uintp(1), uintp(2)))
 
 
-def test_gather_repeats_the_last_row_and_scatter_strides():
-    a = np.arange(8).astype(np.float32)  # rows (0 1) (2 3) (4 5) (6 7)
+def test_gather_and_scatter_stride():
+    a = np.arange(32).astype(np.float32)
     out = np.zeros(48, np.float32)
-    _rows(a, out)
-    assert out.reshape(16, 3)[:, 2].tolist() == [3, 5, 7] + [7] * 13
+    _strided(a, out)
+    assert out.reshape(16, 3)[:, 2].tolist() == list(range(1, 32, 2))
     assert out.reshape(16, 3)[:, :2].max() == 0
+
+
+@njit
+def _rows(a, out):
+    x, y, z = _simd.load_rows3(a, uintp(1))
+    _simd.store_rows(out, uintp(0), (x, y, z, x))
+
+
+def test_rows_come_as_columns_and_end_in_zeros():
+    a = np.arange(9).astype(np.float32)  # rows (0 1 2) (3 4 5) (6 7 8)
+    out = np.full(64, -1, np.float32)
+    _rows(a, out)
+    assert out.reshape(16, 4)[:3].tolist() == [[3, 4, 5, 3], [6, 7, 8, 6], [0, 0, 0, 0]]
+    assert abs(out[8:]).max() == 0
 
 
 @njit
@@ -106,4 +119,4 @@ def test_kernels_use_the_widest_registers(name):
     fused = re.findall(r"vfn?madd\w+ps\s.*([zy]mm)", assembly)
     needed = 16 if features.get("fma") else 0
     assert len(fused) >= needed
-    assert len(re.findall(r"v(?:add|mul)ps\s.*[zy]mm", assembly)) >= 5
+    assert len(re.findall(r"v(?:add|sub|mul)ps\s.*[zy]mm", assembly)) >= 5

@@ -235,7 +235,8 @@ def blend_backward(
         room, base, block_size = _room(num_extras)
         x0, y0 = (tile % tiles_x) * TILE, (tile // tiles_x) * TILE
         columns, rows = uintp(min(TILE, width - x0)), uintp(min(TILE, height - y0))
-        grad_background[tile, :] = _ZERO
+        for c in range(uintp(num_colors)):
+            grad_background[tile, c] = _ZERO
         first_pixel = uintp(y0 * width + x0)
         _read_tile(
             room, base, block_size, num_colors, background, columns, rows, first_pixel,
@@ -264,7 +265,9 @@ def _blend_tile_backward(
     lane, zero = uintp(LANES), broadcast(_ZERO)
     totals = base + uintp(BLOCKS) * block_size
     for i in range(uintp(start), uintp(stop)):
-        prefetch(splats, uintp(members[min(i + AHEAD, last)]) * uintp(SPLAT))
+        ahead = min(i + AHEAD, last)
+        prefetch(splats, uintp(members[ahead]) * uintp(SPLAT))
+        prefetch(out_slots, uintp(slots[ahead]) * uintp(SLOT))
         n, slot, todo = uintp(members[i]), uintp(slots[i]), blocks[i] & live
         row = n * uintp(SPLAT)
         (p, q, r), u0, w0 = _falloff(splats, row, center_x, center_y)

@@ -26,11 +26,15 @@ from fourfold.splat._simd import (
     exponent_and_mantissa,
     gather,
     load,
+    load_rows1,
+    load_rows3,
+    load_rows4,
     maximum,
     minimum,
     scatter,
     sqrt,
     store,
+    store_rows,
     sums,
     where,
 )
@@ -129,27 +133,6 @@ def _lift(camera):
 
 
 @njit(cache=True, error_model="numpy")
-def _load_rows3(array, first, last):
-    three = uintp(3)
-    return (
-        gather(array, first, last, three, uintp(0)),
-        gather(array, first, last, three, uintp(1)),
-        gather(array, first, last, three, uintp(2)),
-    )
-
-
-@njit(cache=True, error_model="numpy")
-def _load_rows4(array, first, last):
-    four = uintp(4)
-    return (
-        gather(array, first, last, four, uintp(0)),
-        gather(array, first, last, four, uintp(1)),
-        gather(array, first, last, four, uintp(2)),
-        gather(array, first, last, four, uintp(3)),
-    )
-
-
-@njit(cache=True, error_model="numpy")
 def _to_camera(m, world, camera):
     """Return the means in the camera frame."""
     return (
@@ -202,12 +185,22 @@ def _unit(q):
 
 
 @njit(cache=True, error_model="numpy")
-def _project_16(means, quaternions, scales, opacities, camera, splats, first, last):
+def _scatter(splats, first, column, value):
+    scatter(splats, first * uintp(SPLAT) + uintp(column), uintp(SPLAT), value)
+
+
+@njit(cache=True, error_model="numpy")
+def _gather(splats, first, column):
+    return gather(splats, first * uintp(SPLAT) + uintp(column), uintp(SPLAT))
+
+
+@njit(cache=True, error_model="numpy")
+def _project_16(means, quaternions, scales, opacities, camera, splats, first):
     """Fill 16 splat rows, without channels; return the lanes' sum of inputs times zero."""
     world = _lift(camera)
-    m, s = _load_rows3(means, first, last), _load_rows3(scales, first, last)
-    raw = _load_rows4(quaternions, first, last)
-    opacity = gather(opacities, first, last, uintp(1), uintp(0))
+    m, s = load_rows3(means, first), load_rows3(scales, first)
+    raw = load_rows4(quaternions, first)
+    (opacity,) = load_rows1(opacities, first)
     q, _ = _unit(raw)
     x, y, z = _to_camera(m, world, camera)
     in_range = (z > camera[NEAR]) & (z < camera[FAR])
@@ -230,16 +223,16 @@ def _project_16(means, quaternions, scales, opacities, camera, splats, first, la
     seen = seen & (mx + extent_x > np.float32(0)) & (mx - extent_x < camera[WIDTH])
     seen = seen & (my + extent_y > np.float32(0)) & (my - extent_y < camera[HEIGHT])
     p = sqrt(_HALF_LOG2E * yy / determinant)
-    row = uintp(SPLAT)
-    scatter(splats, first, row, uintp(X), mx)
-    scatter(splats, first, row, uintp(Y), my)
-    scatter(splats, first, row, uintp(P), p)
-    scatter(splats, first, row, uintp(Q), -p * xy / yy)
-    scatter(splats, first, row, uintp(R), sqrt(_HALF_LOG2E / yy))
-    scatter(splats, first, row, uintp(PEAK), peak)
-    scatter(splats, first, row, uintp(DEPTH), z)
-    scatter(splats, first, row, uintp(EXTENT_X), where(seen, extent_x, broadcast(np.float32(-1))))
-    scatter(splats, first, row, uintp(EXTENT_Y), where(seen, extent_y, broadcast(np.float32(-1))))
+    none = broadcast(np.float32(-1))
+    _scatter(splats, first, X, mx)
+    _scatter(splats, first, Y, my)
+    _scatter(splats, first, P, p)
+    _scatter(splats, first, Q, -p * xy / yy)
+    _scatter(splats, first, R, sqrt(_HALF_LOG2E / yy))
+    _scatter(splats, first, PEAK, peak)
+    _scatter(splats, first, DEPTH, z)
+    _scatter(splats, first, EXTENT_X, where(seen, extent_x, none))
+    _scatter(splats, first, EXTENT_Y, where(seen, extent_y, none))
     total = m[0] + m[1] + m[2] + s[0] + s[1] + s[2] + opacity
     return (total + raw[0] + raw[1] + raw[2] + raw[3]) * np.float32(0)
 
@@ -290,18 +283,11 @@ def project(
         bad = broadcast(np.float32(0))
         for first in range(start, stop, LANES):
             bad = bad + _project_16(
-                means,
-                quaternions,
-                scales,
-                opacities,
-                camera,
-                splats,
-                uintp(first),
-                uintp(count - 1),
+                means, quaternions, scales, opacities, camera, splats, uintp(first)
             )
         lanes = np.empty(LANES, np.float32)
-        store(lanes, uintp(0), bad)
-        checks[chunk] = lanes.sum() + _copy_channels(
+        store(lanes, uintp(0), sums((bad,)))
+        checks[chunk] = lanes[0] + _copy_channels(
             colors, num_colors, splats, extras, num_extras, start, stop
         )
         chunk = claim(counter)
@@ -318,11 +304,6 @@ def _gather_slots(slots, starts, touched, sums16, first, count):
                 if touched[slot] != 0:
                     total = total + load(slots, slot * uintp(16))
         store(sums16, k * uintp(16), total)
-
-
-@njit(cache=True, error_model="numpy")
-def _column(sums16, k):
-    return gather(sums16, uintp(0), uintp(15), uintp(16), uintp(k))
 
 
 @njit(cache=True, error_model="numpy")
@@ -362,21 +343,22 @@ def _flatten_backward(gg, b, z, ux, uy, camera):
 @njit(cache=True, error_model="numpy")
 def _project_16_backward(
     means, quaternions, scales, opacities, camera, splats, sums16, depth_gradient,
-    grad_means, grad_quaternions, grad_scales, grad_opacities, grad_means2d, first, last,
+    grad_means, grad_quaternions, grad_scales, grad_opacities, grad_means2d, first, pose,
 ):  # fmt: skip
-    """Write the gradients of 16 Gaussians; return that of the pose, twelve vectors."""
+    """Write the gradients of 16 Gaussians; return the pose's, twelve vectors, with theirs added."""
     world = _lift(camera)
-    m, s = _load_rows3(means, first, last), _load_rows3(scales, first, last)
-    q, inverse = _unit(_load_rows4(quaternions, first, last))
-    row = uintp(SPLAT)
-    p = gather(splats, first, last, row, uintp(P))
-    pq = gather(splats, first, last, row, uintp(Q))
-    r = gather(splats, first, last, row, uintp(R))
-    seen = gather(splats, first, last, row, uintp(EXTENT_X)) > np.float32(0)
+    m, s = load_rows3(means, first), load_rows3(scales, first)
+    q, inverse = _unit(load_rows4(quaternions, first))
+    p, pq, r = _gather(splats, first, P), _gather(splats, first, Q), _gather(splats, first, R)
+    seen = _gather(splats, first, EXTENT_X) > np.float32(0)
     zero = broadcast(np.float32(0))
     p, pq, r = where(seen, p, zero), where(seen, pq, zero), where(seen, r, zero)
-    su, sw, suu = _column(sums16, 1), _column(sums16, 2), _column(sums16, 3)
-    suw, sww = _column(sums16, 4), _column(sums16, 5)
+    su, sw, suu = (
+        _gather(sums16, uintp(0), 1),
+        _gather(sums16, uintp(0), 2),
+        _gather(sums16, uintp(0), 3),
+    )
+    suw, sww = _gather(sums16, uintp(0), 4), _gather(sums16, uintp(0), 5)
 
     x, y, z = _to_camera(m, world, camera)
     z = where(seen, z, broadcast(_ONE))
@@ -403,28 +385,34 @@ def _project_16_backward(
     gz = grad_z - gx * slope_x - gy * slope_y + where(seen, depth_gradient, zero)
     gx, gy, gz = where(seen, gx, zero), where(seen, gy, zero), where(seen, gz, zero)
 
-    three, four = uintp(3), uintp(4)
-    scatter(grad_means, first, three, uintp(0), world[0] * gx + world[3] * gy + world[6] * gz)
-    scatter(grad_means, first, three, uintp(1), world[1] * gx + world[4] * gy + world[7] * gz)
-    scatter(grad_means, first, three, uintp(2), world[2] * gx + world[5] * gy + world[8] * gz)
-    for c in range(3):
-        scatter(grad_scales, first, three, uintp(c), grad_s[c])
-    opacity = gather(opacities, first, last, uintp(1), uintp(0))
-    grad_opacity = where(seen, _column(sums16, 0) / opacity, zero)
-    scatter(grad_opacities, first, uintp(1), uintp(0), grad_opacity)
-    scatter(grad_means2d, first, uintp(2), uintp(0), mean_x)
-    scatter(grad_means2d, first, uintp(2), uintp(1), mean_y)
+    grad_m = (
+        world[0] * gx + world[3] * gy + world[6] * gz,
+        world[1] * gx + world[4] * gy + world[7] * gz,
+        world[2] * gx + world[5] * gy + world[8] * gz,
+    )
+    store_rows(grad_means, first, grad_m)
+    store_rows(grad_scales, first, grad_s)
+    (opacity,) = load_rows1(opacities, first)
+    grad_opacity = where(seen, _gather(sums16, uintp(0), 0) / opacity, zero)
+    store(grad_opacities, first, grad_opacity)
+    store_rows(grad_means2d, first, (mean_x, mean_y))
 
     grad_r = _multiply(_transpose(world), grad_b)
     h = _rotation_backward(q[0], q[1], q[2], q[3], grad_r)
     radial = h[0] * q[0] + h[1] * q[1] + h[2] * q[2] + h[3] * q[3]
-    for c in range(4):
-        scatter(grad_quaternions, first, four, uintp(c), (h[c] - q[c] * radial) * inverse)
+    grad_q = (
+        (h[0] - q[0] * radial) * inverse,
+        (h[1] - q[1] * radial) * inverse,
+        (h[2] - q[2] * radial) * inverse,
+        (h[3] - q[3] * radial) * inverse,
+    )
+    store_rows(grad_quaternions, first, grad_q)
     w = _multiply(grad_b, _transpose(_rotation(q[0], q[1], q[2], q[3])))
+    a = pose
     return (
-        w[0] + gx * m[0], w[1] + gx * m[1], w[2] + gx * m[2], gx,
-        w[3] + gy * m[0], w[4] + gy * m[1], w[5] + gy * m[2], gy,
-        w[6] + gz * m[0], w[7] + gz * m[1], w[8] + gz * m[2], gz,
+        a[0] + w[0] + gx * m[0], a[1] + w[1] + gx * m[1], a[2] + w[2] + gx * m[2], a[3] + gx,
+        a[4] + w[3] + gy * m[0], a[5] + w[4] + gy * m[1], a[6] + w[5] + gy * m[2], a[7] + gy,
+        a[8] + w[6] + gz * m[0], a[9] + w[7] + gz * m[1], a[10] + w[8] + gz * m[2], a[11] + gz,
     )  # fmt: skip
 
 
@@ -445,7 +433,8 @@ def _color_gradients(
     extra = np.empty(max(1, num_extras), np.float32)
     for k in range(uintp(min(LANES, count - first))):
         n = uintp(first) + k
-        extra[:] = np.float32(0)
+        for e in range(uintp(num_extras)):
+            extra[e] = np.float32(0)
         if num_extras > 0:
             for slot in range(uintp(starts[n]), uintp(starts[n + uintp(1)])):
                 if touched[slot] != 0:
@@ -477,31 +466,22 @@ def project_backward(
     while chunk < grad_pose.shape[0]:
         start, stop = chunk * CHUNK, min(count, (chunk + 1) * CHUNK)
         sums16 = np.empty(LANES * 16, np.float32)
-        depth_row = np.zeros(LANES, np.float32)
+        depth_row = np.empty(LANES, np.float32)
         z = broadcast(np.float32(0))
         pose = (z, z, z, z, z, z, z, z, z, z, z, z)
         for first in range(start, stop, LANES):
-            depth_row[:] = np.float32(0)
+            store(depth_row, uintp(0), z)
             _gather_slots(slots, starts, touched, sums16, first, count)
             _color_gradients(
                 sums16, slot_extras, starts, touched, num_colors, num_extras,
                 grad_colors, depth_row, first, count,
             )  # fmt: skip
-            h = _project_16_backward(
+            pose = _project_16_backward(
                 means, quaternions, scales, opacities, camera, splats, sums16,
                 load(depth_row, uintp(0)), grad_means, grad_quaternions, grad_scales,
-                grad_opacities, grad_means2d, uintp(first), uintp(count - 1),
+                grad_opacities, grad_means2d, uintp(first), pose,
             )  # fmt: skip
-            pose = _add_pose(pose, h)
         store(sums16, uintp(0), sums(pose))
         for k in range(12):
             grad_pose[chunk, k] = sums16[k]
         chunk = claim(counter)
-
-
-@njit(cache=True, error_model="numpy")
-def _add_pose(a, b):
-    return (
-        a[0] + b[0], a[1] + b[1], a[2] + b[2], a[3] + b[3], a[4] + b[4], a[5] + b[5],
-        a[6] + b[6], a[7] + b[7], a[8] + b[8], a[9] + b[9], a[10] + b[10], a[11] + b[11],
-    )  # fmt: skip

@@ -150,39 +150,110 @@ def prefetch(typingctx, array, index):
     return types.void(array, types.uintp), codegen
 
 
+def _pick(builder: Any, sources: list, picks: list[tuple[int, int]]) -> Any:
+    """Return the vector whose lanes are the picked (source, lane) of other vectors."""
+    result = sources[picks[0][0]]
+    for number, source in enumerate(sources):
+        # a source at a time: its lanes move to their places, those already in place stay
+        lanes_of = [
+            LANES + lane if number == held else (place if number > 0 else 0)
+            for place, (held, lane) in enumerate(picks)
+        ]
+        result = builder.shuffle_vector(result, source, ir.Constant(_INTS, lanes_of))
+    return result
+
+
 @intrinsic
-def gather(typingctx, array, first, last, stride, offset):
-    """Load element ``offset`` of 16 rows of ``stride`` floats, rows past ``last`` repeating it."""
+def gather(typingctx, array, index, stride):
+    """Load every ``stride``-th of the floats from ``index`` on, 16 of them."""
 
     def codegen(context, builder, sig, args):
-        array_value, first_value, last_value, stride_value, offset_value = args
         result = ir.Constant(_FLOATS, ir.Undefined)
         for lane in range(LANES):
-            row = builder.add(first_value, ir.Constant(first_value.type, lane))
-            past = builder.icmp_unsigned(">", row, last_value)
-            row = builder.select(past, last_value, row)
-            index = builder.add(builder.mul(row, stride_value), offset_value)
-            scalar = builder.load(_data(context, builder, sig.args[0], array_value, index))
-            result = builder.insert_element(result, scalar, ir.Constant(_INT, lane))
+            step = builder.mul(args[2], ir.Constant(args[2].type, lane))
+            pointer = _data(context, builder, sig.args[0], args[0], builder.add(args[1], step))
+            result = builder.insert_element(result, builder.load(pointer), ir.Constant(_INT, lane))
         return result
 
-    return floats(array, types.uintp, types.uintp, types.uintp, types.uintp), codegen
+    return floats(array, types.uintp, types.uintp), codegen
+
+
+def _load_rows(width: int):
+    @intrinsic
+    def load_rows(typingctx, array, first):
+        """Return the columns of 16 rows, the first of which is given; zeros past the end."""
+
+        def codegen(context, builder, sig, args):
+            size = context.make_array(sig.args[0])(context, builder, args[0]).nitems
+            start = builder.mul(args[1], ir.Constant(args[1].type, width))
+            rows = []
+            for number in range(width):
+                index = builder.add(start, ir.Constant(start.type, number * LANES))
+                rows.append(_masked_load(context, builder, sig.args[0], args[0], index, size))
+            columns = [
+                _pick(builder, rows, [divmod(lane * width + c, LANES) for lane in range(LANES)])
+                for c in range(width)
+            ]
+            return context.make_tuple(builder, sig.return_type, columns)
+
+        return types.UniTuple(floats, width)(array, types.uintp), codegen
+
+    return load_rows
+
+
+load_rows1, load_rows3, load_rows4 = _load_rows(1), _load_rows(3), _load_rows(4)
+
+
+def _masked_load(context: Any, builder: Any, kind: Any, array: Any, index: Any, size: Any) -> Any:
+    """Load 16 floats, zeros for those at ``size`` and beyond."""
+    wide = ir.VectorType(index.type, LANES)
+    left = builder.insert_element(
+        ir.Constant(wide, ir.Undefined), builder.sub(size, index), ir.Constant(_INT, 0)
+    )
+    left = builder.shuffle_vector(
+        left, ir.Constant(wide, ir.Undefined), ir.Constant(_INTS, [0] * LANES)
+    )
+    inside = builder.icmp_signed("<", ir.Constant(wide, list(range(LANES))), left)
+    pointer = builder.bitcast(_data(context, builder, kind, array, index), _FLOATS.as_pointer())
+    signature = ir.FunctionType(_FLOATS, [pointer.type, _INT, _BITS, _FLOATS])
+    name = "llvm.masked.load.v16f32.p0"
+    function = cgutils.get_or_insert_function(builder.module, signature, name)
+    return builder.call(function, [pointer, ir.Constant(_INT, 4), inside, _constant(0.0)])
 
 
 @intrinsic
-def scatter(typingctx, array, first, stride, offset, value):
-    """Store 16 lanes as element ``offset`` of 16 consecutive rows of ``stride`` floats."""
+def store_rows(typingctx, array, first, columns):
+    """Store a tuple of columns as 16 rows, the first of which is given."""
 
     def codegen(context, builder, sig, args):
-        array_value, first_value, stride_value, offset_value, vector = args
-        for lane in range(LANES):
-            row = builder.add(first_value, ir.Constant(first_value.type, lane))
-            index = builder.add(builder.mul(row, stride_value), offset_value)
-            scalar = builder.extract_element(vector, ir.Constant(_INT, lane))
-            builder.store(scalar, _data(context, builder, sig.args[0], array_value, index))
+        vectors = cgutils.unpack_tuple(builder, args[2])
+        width = len(vectors)
+        start = builder.mul(args[1], ir.Constant(args[1].type, width))
+        for number in range(width):
+            flat = range(number * LANES, (number + 1) * LANES)
+            row = _pick(builder, vectors, [(k % width, k // width) for k in flat])
+            index = builder.add(start, ir.Constant(start.type, number * LANES))
+            pointer = _data(context, builder, sig.args[0], args[0], index)
+            builder.store(row, builder.bitcast(pointer, _FLOATS.as_pointer()), align=4)
         return context.get_dummy_value()
 
-    return types.void(array, types.uintp, types.uintp, types.uintp, floats), codegen
+    return types.void(array, types.uintp, columns), codegen
+
+
+@intrinsic
+def scatter(typingctx, array, index, stride, value):
+    """Store 16 lanes as every ``stride``-th of the floats from ``index`` on."""
+
+    def codegen(context, builder, sig, args):
+        array_value, index_value, stride_value, vector = args
+        for lane in range(LANES):
+            step = builder.mul(stride_value, ir.Constant(stride_value.type, lane))
+            place = builder.add(index_value, step)
+            scalar = builder.extract_element(vector, ir.Constant(_INT, lane))
+            builder.store(scalar, _data(context, builder, sig.args[0], array_value, place))
+        return context.get_dummy_value()
+
+    return types.void(array, types.uintp, types.uintp, floats), codegen
 
 
 @intrinsic

@@ -47,7 +47,7 @@ _SLACK = np.float32(1e-4)  # rounding must not lose a block; the blend tests eve
 @njit(cache=True, error_model="numpy")
 def pixel_box(splats, n, width, height):
     """Return the pixels (x0, y0, x1, y1), ends included, in the box of splat n; x1 < x0 if none."""
-    row = uintp(n) * uintp(SPLAT)
+    row = n * uintp(SPLAT)
     ex, ey = splats[row + uintp(EXTENT_X)], splats[row + uintp(EXTENT_Y)]
     if ex <= 0:
         return 0, 0, -1, -1
@@ -83,7 +83,7 @@ def count_candidates(counter, splats, count, width, height, candidates):
     while part < parts:
         start, stop = _part(count, part, parts)
         total = 0
-        for n in range(start, stop):
+        for n in range(uintp(start), uintp(stop)):
             x0, y0, x1, y1 = tile_range(splats, n, width, height)
             total += (x1 - x0) * (y1 - y0)
         candidates[part] = total
@@ -176,7 +176,8 @@ def mark_blocks(
     parts = counts.shape[0]
     part = claim(counter)
     while part < parts:
-        counts[part, :] = uint32(0)
+        for tile in range(uintp(counts.shape[1])):
+            counts[part, tile] = uint32(0)
         start, stop = _part(count, part, parts)
         slot = uintp(part_starts[part])
         _mark(splats, start, stop, slot, width, height, starts, touched, tiles, counts[part])
