@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fourfold.capture import Capture
+from fourfold.estimators import Triangulation
 from fourfold.methods.dreamscene4d.clip import Clip
 from fourfold.methods.dreamscene4d.depths import GAP, Arrangement, _respect_order, arrange_depths
 from tests.methods.dreamscene4d.clips import HEIGHT, WIDTH, box, clip_of, tiny_camera
@@ -18,7 +19,11 @@ HORIZON_ROW = HORIZON * HEIGHT
 FOCAL = sum(tiny_camera().focal) / 2
 
 
-def arrange(clip: Clip, maps: dict[int, Tensor] | None = None) -> Arrangement:
+def arrange(
+    clip: Clip,
+    maps: dict[int, Tensor] | None = None,
+    triangulated: Triangulation | None = None,
+) -> Arrangement:
     """Arrange a clip of a camera that stands still, with depth maps for some of its frames."""
     given = maps or {}
     capture = SimpleNamespace(
@@ -26,7 +31,9 @@ def arrange(clip: Clip, maps: dict[int, Tensor] | None = None) -> Arrangement:
     )
     cameras = [tiny_camera()] * clip.num_frames
     plate = torch.full((HEIGHT, WIDTH, 3), 0.5)
-    return arrange_depths(cast(Capture, capture), clip, cameras, None, plate, cameras[0], HORIZON)
+    return arrange_depths(
+        cast(Capture, capture), clip, cameras, triangulated, plate, cameras[0], HORIZON
+    )
 
 
 def standing(left: int, bottom: int) -> Tensor:
@@ -77,6 +84,16 @@ def test_an_object_in_the_sky_is_undetermined_and_put_beside_the_others():
 def test_alone_in_the_sky_it_is_at_the_nominal_depth():
     found = arrange(clip_of([[box(40, 2, 48, 12)]] * 2))
     torch.testing.assert_close(found.depths, torch.full((1, 2), 2.0))
+
+
+def test_before_a_measured_wall_it_is_halfway():
+    x, y = torch.meshgrid(torch.linspace(-4, 4, 33), torch.linspace(-3, 3, 25), indexing="ij")
+    wall = torch.stack([x, y, torch.full_like(x, 8.0)], -1).reshape(-1, 3)
+    measured = Triangulation(wall, torch.full((len(wall),), 0.01), 5.0)
+    found = arrange(clip_of([[box(40, 2, 48, 12)]] * 2), triangulated=measured)
+    torch.testing.assert_close(found.depths, torch.full((1, 2), 4.0))
+    assert found.notes["background"] == "triangulated"
+    torch.testing.assert_close(found.background_depth, torch.full((HEIGHT, WIDTH), 8.0))
 
 
 def depth_map(clip: Clip, depths: list[float], background: float = 10.0) -> Tensor:

@@ -5,41 +5,34 @@ stand on it; a level ground below an assumed horizon; which object hides which. 
 tells is reported as undetermined. The apparent size gives the change over time.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
-import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from fourfold.capture import Capture
-from fourfold.estimators import (
-    Triangulation,
-    contact_depth,
-    depth_in_view,
-    fit_ground_plane,
-    grow_mask,
-    occlusion_order,
-)
-from fourfold.geometry import Camera, unproject_pixels
+from fourfold.estimators import Triangulation, depth_in_view, grow_mask, occlusion_order
+from fourfold.geometry import Camera, project_points, unproject_pixels
 from fourfold.methods.dreamscene4d.clip import HALO, Clip
 from fourfold.methods.dreamscene4d.inflation import inflate
-from fourfold.methods.dreamscene4d.paths import apparent_sizes, smooth_positive
+from fourfold.methods.dreamscene4d.paths import apparent_sizes
+from fourfold.methods.dreamscene4d.standing import (
+    Ground,
+    find_contacts,
+    find_ground,
+    path_on_ground,
+    stay_above,
+)
 
 NOMINAL_DEPTH = 2.0
 """Depth of the median object where nothing gives a scale: the original's camera radius."""
+BEFORE_BACKGROUND = 0.5
+"""Depth of the median object over that of the background, where only the latter was measured."""
 FAR = 3.0
 """The backdrop stands this many times as far as the farthest object, where nothing tells."""
-GROUNDED_QUANTILE = 0.05
-"""An object in the air seems to stand farther away, so the nearer of its contacts count."""
-AIRBORNE = 0.2
-"""A contact this much farther than the nearer ones say means that the object is in the air."""
-UNMEASURED = 0.02
-"""Weight of the path that sizes give, in frames in which the object does not stand."""
-FOOT = 0.1
-"""The lowest share of an object's height is taken for its foot."""
 GAP = 1.1
 """An object that hides another is put nearer by at least this factor."""
 MAP_FRAMES = 5
@@ -60,30 +53,6 @@ class Arrangement:
     sizes: Float[Tensor, "K T"]
     background_depth: Float[Tensor, "Hp Wp"]
     notes: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Ground:
-    """A level ground: points X with normal . X = offset; ``metric`` when cameras gave its scale."""
-
-    normal: Float[Tensor, " 3"]
-    offset: float
-    metric: bool
-
-    def height(self, camera: Camera) -> float:
-        """Return how far a camera is above the ground."""
-        return float(self.normal @ camera.position) - self.offset
-
-    def lowered(self, camera: Camera, factor: float) -> "Ground":
-        """Return the ground ``factor`` times as far below a camera."""
-        offset = float(self.normal @ camera.position) - factor * self.height(camera)
-        return Ground(self.normal, offset, self.metric)
-
-    def depth(self, camera: Camera) -> Float[Tensor, "H W"]:
-        """Return the z-depth at which each pixel's ray meets the ground, infinite above it."""
-        rays = camera.directions(camera.pixel_grid()) @ camera.camera_from_world[:3, :3]
-        descent = -(rays @ self.normal)
-        return torch.where(descent > 1e-6, self.height(camera) / descent, torch.inf)
 
 
 def arrange_depths(
@@ -107,26 +76,40 @@ def arrange_depths(
     angular = sizes / focal * focal.mean()
     maps = _given_maps(capture, clip)
     points = _map_points(clip, cameras, maps) if maps else triangulated
-    ground = _find_ground(points, cameras, horizon)
-    contacts = [_contacts(clip, k, cameras, ground) for k in range(clip.num_objects)]
+    ground = find_ground(points, cameras, horizon)
+    contacts = [find_contacts(clip, k, cameras, ground) for k in range(clip.num_objects)]
+    nominal = _nominal_depth(points, cameras)
     if maps:
-        depths, sources = _depths_from_maps(maps, clip, angular, focal)
+        depths, sources = _depths_from_maps(maps, clip, angular, focal, nominal)
     else:
-        depths, sources = _depths_from_contact(contacts, ground, angular)
+        depths, sources = _depths_from_contact(contacts, ground, angular, nominal)
     if not maps and not ground.metric:
-        factor = NOMINAL_DEPTH / float(depths.median())
+        factor = nominal / float(depths.median())
         depths, ground = depths * factor, ground.lowered(cameras[0], factor)
         contacts = [{t: z * factor for t, z in of_object.items()} for of_object in contacts]
     depths, moved = _respect_order(depths, _overall_order(clip), clip, sources)
-    depths, ground = _stay_above(depths, ground, contacts, cameras[0])
+    if not maps:
+        depths, ground = stay_above(depths, ground, contacts, cameras[0])
+    plate_depth = None if points is None else depth_in_view(points, view, plate)
+    measured = "depth maps" if maps else "triangulated"
     notes = {
         "objects": dict(zip(clip.object_names, sources, strict=True)),
-        "background": "depth maps" if maps else "triangulated" if points else "assumed",
+        "background": "assumed" if plate_depth is None else measured,
         "moved_by_occlusion": moved,
         "paths": depths.tolist(),
     }
-    plate_depth = _plate_depth(points, ground, plate, view, float(depths.max()))
-    return Arrangement(depths, sizes, plate_depth, notes)
+    if plate_depth is not None:
+        return Arrangement(depths, sizes, plate_depth.depth, notes)
+    backdrop = FAR * float(depths.max())
+    return Arrangement(depths, sizes, ground.depth(view).clamp(max=backdrop), notes)
+
+
+def _nominal_depth(points: Triangulation | None, cameras: list[Camera]) -> float:
+    """Choose the depth of objects that nothing tells the depth of: before what is known."""
+    if points is None:
+        return NOMINAL_DEPTH
+    _, depths = project_points(cameras[0], points.points)
+    return BEFORE_BACKGROUND * float(depths[depths > 0].median())
 
 
 def _given_maps(capture: Capture, clip: Clip) -> dict[int, Tensor]:
@@ -149,22 +132,8 @@ def _map_points(clip: Clip, cameras: list[Camera], maps: dict[int, Tensor]) -> T
     return Triangulation(points, torch.full((len(points),), MAP_DEVIATION), float("nan"))
 
 
-def _find_ground(points: Triangulation | None, cameras: list[Camera], horizon: float) -> Ground:
-    """Fit the ground to points of the background, or assume it one unit below a level horizon."""
-    camera = cameras[0]
-    up = -camera.world_from_camera[:3, 1]
-    if points is not None:
-        plane = fit_ground_plane(points.points, up, camera.position)
-        if plane is not None:
-            return Ground(plane.normal, plane.offset, True)
-    slope = (horizon * camera.height - camera.intrinsics[1, 2]) / camera.intrinsics[1, 1]
-    level = torch.stack([torch.zeros(()), -torch.ones(()), slope])
-    normal = camera.world_from_camera[:3, :3] @ (level / level.norm())
-    return Ground(normal, float(normal @ camera.position) - 1.0, False)
-
-
 def _depths_from_maps(
-    maps: dict[int, Tensor], clip: Clip, sizes: Tensor, focal: Tensor
+    maps: dict[int, Tensor], clip: Clip, sizes: Tensor, focal: Tensor, nominal: float
 ) -> tuple[Tensor, list[str]]:
     """Take each object's median depth inside its mask, away from the outline.
 
@@ -181,87 +150,26 @@ def _depths_from_maps(
                 found.append(depth[inner].median() * (1 + half) * sizes[k, t])
         sources.append("depth maps" if found else "undetermined")
         rows.append(torch.stack(found).median() / sizes[k] if found else None)
-    return _fill_undetermined(rows, sizes), sources
-
-
-def _contacts(clip: Clip, name: int, cameras: list[Camera], ground: Ground) -> dict[int, float]:
-    """Find the depth of the middle of an object if it stands on the ground, per frame.
-
-    A mask that the lower edge of the picture cuts off stands at that edge or nearer: the edge's
-    depth is taken.
-    """
-    found = {}
-    for t in clip.visible_frames(name):
-        mask = clip.masks[t, name].clone()
-        mask[-1] = False
-        depth = contact_depth(mask, cameras[t], ground.normal, ground.height(cameras[t]))
-        if depth is not None:
-            focal = sum(cameras[t].focal) / 2
-            found[t] = depth * (1 + _foot_radius(mask) / focal)
-    return found
-
-
-def _foot_radius(mask: Bool[Tensor, "H W"]) -> float:
-    """Measure how thick the lowest part of a mask is, in pixels: the radius of its widest disc.
-
-    What touches the ground at the lowest pixel is the near side of a foot, whose middle lies
-    behind it by about half its thickness.
-    """
-    rows = torch.nonzero(mask.any(1))[:, 0]
-    lowest = int(rows[-1]) - int(FOOT * (rows[-1] - rows[0]))
-    distance = cv2.distanceTransform(mask.numpy().astype(np.uint8), cv2.DIST_L2, 3)
-    return float(distance[lowest:].max())
+    return _fill_undetermined(rows, sizes, nominal), sources
 
 
 def _depths_from_contact(
-    contacts: list[dict[int, float]], ground: Ground, sizes: Tensor
+    contacts: list[dict[int, float]], ground: Ground, sizes: Tensor, nominal: float
 ) -> tuple[Tensor, list[str]]:
-    """Put objects where they stand on the ground; their size gives the change over time.
-
-    On a ground that cameras measured, the contacts themselves give the path where the object
-    stands; on an assumed one they only give its level.
-    """
-    rows, sources = [], []
-    for k, found in enumerate(contacts):
-        if not found:
-            rows.append(None)
-            sources.append("undetermined")
-            continue
-        frames, depths = torch.tensor(list(found)), torch.tensor(list(found.values()))
-        bases = depths * sizes[k, frames]
-        path = bases.quantile(GROUNDED_QUANTILE) / sizes[k]
-        if ground.metric:
-            path = _follow_contacts(path, frames, depths)
-        rows.append(path)
-        sources.append("ground contact" if ground.metric else "ground contact, assumed horizon")
-    return _fill_undetermined(rows, sizes), sources
+    """Put the objects that touch the ground where they stand on it."""
+    told = "ground contact" if ground.metric else "ground contact, assumed horizon"
+    rows = [
+        path_on_ground(found, ground, sizes[k]) if found else None
+        for k, found in enumerate(contacts)
+    ]
+    sources = [told if found else "undetermined" for found in contacts]
+    return _fill_undetermined(rows, sizes, nominal), sources
 
 
-def _follow_contacts(path: Tensor, frames: Tensor, depths: Tensor) -> Tensor:
-    """Bend a path of depths to the contacts of the frames in which the object stands."""
-    standing = depths <= path[frames] * (1 + AIRBORNE)
-    measured, weights = path.clone(), torch.full_like(path, UNMEASURED)
-    measured[frames[standing]], weights[frames[standing]] = depths[standing], 1.0
-    return smooth_positive(measured, weights)
-
-
-def _stay_above(
-    depths: Tensor, ground: Ground, contacts: list[dict[int, float]], camera: Camera
-) -> tuple[Tensor, Ground]:
-    """See that no object sinks: lower an assumed ground, or bring objects nearer."""
-    sunk = torch.ones(len(depths))
-    for k, found in enumerate(contacts):
-        for t, depth in found.items():
-            sunk[k] = max(float(sunk[k]), float(depths[k, t]) / depth)
-    if ground.metric:
-        return depths / sunk[:, None], ground
-    return depths, ground.lowered(camera, float(sunk.max()))
-
-
-def _fill_undetermined(rows: list[Tensor | None], sizes: Tensor) -> Tensor:
+def _fill_undetermined(rows: Sequence[Tensor | None], sizes: Tensor, nominal: float) -> Tensor:
     """Give objects of unknown depth the median depth of the others."""
     known = [row.median() for row in rows if row is not None]
-    middle = torch.stack(known).median() if known else torch.tensor(NOMINAL_DEPTH)
+    middle = torch.stack(known).median() if known else torch.tensor(nominal)
     filled = [
         middle * sizes[k].median() / sizes[k] if row is None else row for k, row in enumerate(rows)
     ]
@@ -301,18 +209,3 @@ def _respect_order(
                     depths[j] *= ratio
                 moved.append(f"{clip.object_names[i]} before {clip.object_names[j]}")
     return depths, sorted(set(moved))
-
-
-def _plate_depth(
-    points: Triangulation | None,
-    ground: Ground,
-    plate: Float[Tensor, "Hp Wp 3"],
-    view: Camera,
-    farthest: float,
-) -> Float[Tensor, "Hp Wp"]:
-    """Give the plate the depth of triangulated points, or of a ground before a backdrop."""
-    if points is not None:
-        found = depth_in_view(points, view, plate)
-        if found is not None:
-            return found.depth
-    return ground.depth(view).clamp(max=FAR * farthest)
