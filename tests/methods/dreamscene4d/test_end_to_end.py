@@ -1,5 +1,6 @@
 """Two discs are filmed, trained and looked at again: quality, resuming, stages, odd clips."""
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -90,6 +91,9 @@ def test_stages_one_by_one_give_the_same_scene(capture: Capture, whole: Path, tm
     for stage in ("lift", "move", "compose"):
         assert not (out / "scene").exists()
         ff.train("dreamscene4d", capture, out=out, config=replace(CONFIG, stages=stage))
+    assert stored_scene(out) == stored_scene(whole)
+    shutil.rmtree(out / "scene")
+    ff.train("dreamscene4d", capture, out=out, config=CONFIG)  # makes it anew of the checkpoint
     assert stored_scene(out) == stored_scene(whole)
 
 

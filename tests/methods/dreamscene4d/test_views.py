@@ -1,9 +1,11 @@
 """What each step looks at: everything in turn, within the picture, the same for the same seed."""
 
 from collections import Counter
+from dataclasses import replace
 
 import torch
 
+from fourfold.methods.dreamscene4d.clip import Hidden
 from fourfold.methods.dreamscene4d.views import (
     BACKGROUND_EVERY,
     MARGIN,
@@ -42,6 +44,12 @@ def test_windows_have_a_margin_and_stay_in_the_picture():
     masks = clip_of([[box(30, 20, 34, 22)], [box(0, 40, 10, 48)]])
     assert object_window(masks, 0, 0) == (30 - MARGIN, 20 - MARGIN, 4 + 2 * MARGIN, 2 + 2 * MARGIN)
     assert object_window(masks, 1, 0) == (0, 40 - MARGIN, 10 + MARGIN, 8 + MARGIN)
+
+
+def test_windows_reach_around_what_an_inpainting_shows():
+    masks, inpainted = clip_of([[box(30, 20, 34, 22)]]), torch.zeros(48, 64, 3, dtype=torch.uint8)
+    shown = replace(masks, hidden={(0, 0): Hidden(inpainted, box(34, 20, 40, 22))})
+    assert object_window(shown, 0, 0) == (30 - MARGIN, 20 - MARGIN, 10 + 2 * MARGIN, 2 + 2 * MARGIN)
 
 
 def test_the_cropped_picture_is_what_the_cropped_camera_sees():

@@ -114,6 +114,16 @@ def _run_stages(
             stage, 0, {"draft": draft.tensors()}, {"notes": draft.notes, "done": True}
         )
         checkpoint = run.latest_checkpoint()
+    if (
+        checkpoint is not None
+        and _is_done(checkpoint, STAGES[-1])
+        and not run.scene_folder.exists()
+    ):
+        finish_scene(_restore(composed), capture, config).save(run.scene_folder)
+
+
+def _restore(checkpoint: Checkpoint) -> Draft:
+    return Draft.restore(checkpoint.tensors["draft"], dict(checkpoint.state["notes"]))
 
 
 def _is_done(checkpoint: Checkpoint | None, stage: str) -> bool:
@@ -140,12 +150,8 @@ def _run_stage(
         raise UsageError(
             f"stage {stage} needs stage {before}", mend=f"Run --stages {before} first."
         )
-    draft = Draft.restore(checkpoint.tensors["draft"], dict(checkpoint.state["notes"]))
-    if stage == "move":
-        return move(draft, clip, run, config, checkpoint)
-    composed = compose(draft)
-    finish_scene(composed, capture, config).save(run.scene_folder)
-    return composed
+    draft = _restore(checkpoint)
+    return move(draft, clip, run, config, checkpoint) if stage == "move" else compose(draft)
 
 
 def finish_scene(draft: Draft, capture: Capture, config: DreamScene4DConfig) -> Scene:

@@ -64,8 +64,9 @@ def whole_frame(clip: Clip, frame: int) -> View:
 
 
 def object_window(clip: Clip, frame: int, name: int) -> tuple[int, int, int, int]:
-    """Return the box of a mask with a margin, within the picture."""
-    y, x = torch.nonzero(clip.masks[frame, name], as_tuple=True)
+    """Return the box of an object's mask and inpainted part with a margin, within the picture."""
+    mask, hidden = clip.masks[frame, name], clip.hidden.get((frame, name))
+    y, x = torch.nonzero(mask if hidden is None else mask | hidden.mask, as_tuple=True)
     left, top = max(int(x.min()) - MARGIN, 0), max(int(y.min()) - MARGIN, 0)
     right = min(int(x.max()) + MARGIN + 1, clip.width)
     bottom = min(int(y.max()) + MARGIN + 1, clip.height)
