@@ -1,11 +1,13 @@
 """Names of stages, frames to train on, cameras between frames: what `train` is told."""
 
+import math
+
 import pytest
 import torch
 
 from fourfold.errors import ResultError, UsageError
 from fourfold.geometry import axis_angle_to_quaternion, quaternion_to_matrix, rigid_matrix
-from fourfold.methods.dreamscene4d.config import DreamScene4DConfig
+from fourfold.methods.dreamscene4d.config import DreamScene4DConfig, LiftConfig, MoveConfig
 from fourfold.methods.dreamscene4d.lift import spread_cameras
 from fourfold.methods.dreamscene4d.train import (
     _check,
@@ -107,3 +109,23 @@ def test_a_scene_that_cannot_be_right_is_refused(front: SceneObject, spoil, mess
     item = SceneObject("background", spoil(front.geometry), StaticMotion())
     with pytest.raises(ResultError, match=message):
         _check(Scene([item], [tiny_camera()], fps=10.0))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (DreamScene4DConfig(fov=200.0), r"--fov is 200.0.*1 to 170"),
+        (DreamScene4DConfig(fov=math.nan), r"--fov is nan"),
+        (DreamScene4DConfig(move=MoveConfig(iterations=0)), r"--move.iterations is 0.*1 or more"),
+        (DreamScene4DConfig(move=MoveConfig(mask_weight=-1.0)), r"--move.mask-weight is -1.0"),
+        (DreamScene4DConfig(lift=LiftConfig(gaussians_per_object=0)), r"gaussians-per-object is 0"),
+    ],
+)
+def test_settings_out_of_their_range_are_refused(config: DreamScene4DConfig, message: str):
+    with pytest.raises(UsageError, match=message):
+        config.check()
+
+
+def test_the_defaults_are_in_range():
+    DreamScene4DConfig().check()
+    DreamScene4DConfig(lite=True).resolved().check()

@@ -1,7 +1,10 @@
 """Settings of the method ``dreamscene4d``, as ``config.yml`` stores them."""
 
+import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from fourfold.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,32 @@ class DreamScene4DConfig:
     """Settings of the stage lift."""
     move: MoveConfig = field(default_factory=MoveConfig)
     """Settings of the stage move."""
+
+    def check(self) -> None:
+        """Refuse settings that nothing can be made of.
+
+        Raises:
+            UsageError: a setting is out of its range.
+        """
+        lift, move = self.lift, self.move
+        weights = {name: getattr(move, name) for name in vars(move) if name.endswith("_weight")}
+        for name, value, least, most in (
+            ("fov", self.fov, 1.0, 170.0),
+            ("horizon", self.horizon, -10.0, 10.0),
+            ("lift.gaussians-per-object", lift.gaussians_per_object, 16, math.inf),
+            ("lift.background-gaussians", lift.background_gaussians, 16, math.inf),
+            ("lift.roundness", lift.roundness, 0.0, 10.0),
+            ("move.iterations", move.iterations, 1, math.inf),
+            ("move.iterations-per-frame", move.iterations_per_frame, 0, math.inf),
+            ("move.nodes", move.nodes, 1, math.inf),
+            ("move.max-gaussians-per-object", move.max_gaussians_per_object, 16, math.inf),
+            ("move.appearance-rank", move.appearance_rank, 0, 64),
+            ("move.ssim-weight", move.ssim_weight, 0.0, 1.0),
+            *((f"move.{name.replace('_', '-')}", w, 0.0, math.inf) for name, w in weights.items()),
+        ):
+            if not least <= value <= most:
+                expected = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
+                raise UsageError(f"--{name} is {value}", expected=expected)
 
     def resolved(self) -> "DreamScene4DConfig":
         """Return the settings in use: ``lite`` takes a third of the steps, and less detail."""

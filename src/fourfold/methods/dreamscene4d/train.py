@@ -32,10 +32,12 @@ def train(capture: Capture, out: Path, config: DreamScene4DConfig, overwrite: bo
     Raises:
         InputError: the capture has no masks, an object is never visible, there is one frame only,
             or a file cannot be read.
-        UsageError: unknown stages, or ``out`` is a run with other settings.
+        UsageError: unknown stages, a setting out of its range, or ``out`` is a run with other
+            settings.
         ResultError: the scene is empty or holds numbers that are not finite.
     """
     stages = parse_stages(config.stages)
+    config.check()
     # Which stages run now is no property of the result: all of them are stored.
     config = replace(config, stages=",".join(STAGES))
     clip = _read_input(capture, config)
@@ -114,12 +116,15 @@ def _run_stages(
             stage, 0, {"draft": draft.tensors()}, {"notes": draft.notes, "done": True}
         )
         checkpoint = run.latest_checkpoint()
-    if (
-        checkpoint is not None
-        and _is_done(checkpoint, STAGES[-1])
-        and not run.scene_folder.exists()
-    ):
-        finish_scene(_restore(composed), capture, config).save(run.scene_folder)
+    if checkpoint is not None and _is_done(checkpoint, STAGES[-1]):
+        _make_scene(checkpoint, capture, run, config)
+
+
+def _make_scene(
+    checkpoint: Checkpoint, capture: Capture, run: Run, config: DreamScene4DConfig
+) -> None:
+    if not run.scene_folder.exists():
+        finish_scene(_restore(checkpoint), capture, config).save(run.scene_folder)
 
 
 def _restore(checkpoint: Checkpoint) -> Draft:
