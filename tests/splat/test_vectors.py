@@ -4,6 +4,7 @@
 
 import platform
 import re
+from pathlib import Path
 
 import numba
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from llvmlite import binding
 from numba import njit, uintp
 
-from fourfold.splat import _blending, _simd
+from fourfold.splat import _blending, _projection, _simd, _tiling
 
 
 @njit
@@ -120,3 +121,10 @@ def test_kernels_use_the_widest_registers(name):
     needed = 16 if features.get("fma") else 0
     assert len(fused) >= needed
     assert len(re.findall(r"v(?:add|sub|mul)ps\s.*[zy]mm", assembly)) >= 5
+
+
+def test_a_kernel_on_disk_is_as_old_as_the_newest_source():
+    sources = Path(_simd.__file__).parent.glob("_[a-z]*.py")
+    newest = max(path.stat().st_mtime for path in sources)
+    for kernel in (_projection.project, _tiling.mark_blocks, _blending.blend):
+        assert kernel._cache._cache_file._source_stamp[0] == newest

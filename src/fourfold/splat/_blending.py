@@ -14,8 +14,9 @@ c_j)``: one number per pixel, whatever the number of channels. Nothing is divide
 # pyright: reportOperatorIssue=false, reportIndexIssue=false, reportGeneralTypeIssues=false
 
 import numpy as np
-from numba import njit, uint64, uintp
+from numba import uint64, uintp
 
+from fourfold.splat._kernel import kernel
 from fourfold.splat._projection import CHANNEL, CHANNELS, LOG2_255, PEAK, SPLAT, P, Q, R, X, Y
 from fourfold.splat._simd import (
     LANES,
@@ -55,7 +56,7 @@ _ROWS = np.add.outer(np.arange(0, TILE, BLOCK), np.arange(LANES) // BLOCK)
 _ROWS = _ROWS.ravel().astype(np.float32)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _room(num_extras):
     """Return zeros for the blocks of a tile, the index of the first 64-byte line, a block's size.
 
@@ -66,14 +67,14 @@ def _room(num_extras):
     return room, uintp((64 - room.ctypes.data % 64) % 64 // 4), uintp(block_size)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _place(x, y, block_size):
     """Return where pixel (x, y) of a tile lies."""
     block = (y // uintp(BLOCK)) * uintp(BLOCKS_ACROSS) + x // uintp(BLOCK)
     return block * block_size + (y % uintp(BLOCK)) * uintp(BLOCK) + x % uintp(BLOCK)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _falloff(splats, row, x0, y0):
     """Return p, q, r of a splat, and u, w at the first pixel of the tile, as vectors."""
     p, q, r = splats[row + uintp(P)], splats[row + uintp(Q)], splats[row + uintp(R)]
@@ -82,14 +83,14 @@ def _falloff(splats, row, x0, y0):
     return lifted, broadcast(p * dx + q * dy), broadcast(r * dy)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _lanes_of(block):
     """Return the columns and rows of a block's pixels."""
     column, row = block % uintp(BLOCKS_ACROSS), block // uintp(BLOCKS_ACROSS)
     return load(_COLUMNS, column * uintp(LANES)), load(_ROWS, row * uintp(LANES))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def blend(
     counter, splats, extras, num_extras, background, num_colors, width, height,
     tile_starts, members, blocks, image, alpha, depth, transmittance, ends,
@@ -114,7 +115,7 @@ def blend(
         tile = claim(counter)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _light(room, base, block_size, columns, rows):
     """Set the light of the pixels inside the image to one; outside, they count as ended."""
     for y in range(rows):
@@ -122,7 +123,7 @@ def _light(room, base, block_size, columns, rows):
             room[base + _place(x, y, block_size)] = _ONE
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _blend_tile(
     splats, extras, num_extras, members, blocks, start, stop,
     room, base, block_size, x0, y0,
@@ -174,7 +175,7 @@ def _blend_tile(
     return uintp(stop)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _write_tile(
     room, base, block_size, num_colors, background, columns, rows, first_pixel, width,
     image, alpha, depth, transmittance,
@@ -193,7 +194,7 @@ def _write_tile(
             depth[pixel] = room[at] / max(_ONE - light, MIN_ALPHA_SUM)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _read_tile(
     room, base, block_size, num_colors, background, columns, rows, first_pixel, width,
     image, alpha, depth, transmittance, grad_image, grad_alpha, grad_depth, grad_background,
@@ -222,7 +223,7 @@ def _read_tile(
             room[at + BEHIND] = behind + gradient_light * light
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def blend_backward(
     counter, splats, extras, num_extras, background, num_colors, width, height,
     tile_starts, members, slots, blocks, image, alpha, depth, transmittance, ends,
@@ -255,7 +256,7 @@ def blend_backward(
         tile = claim(counter)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _blend_tile_backward(
     splats, extras, num_extras, members, slots, blocks, start, stop,
     room, base, block_size, x0, y0, out_slots, out_extras,

@@ -17,8 +17,9 @@ so a pixel costs two squares and no constant, and rounding can never give a nega
 import math
 
 import numpy as np
-from numba import njit, uintp
+from numba import uintp
 
+from fourfold.splat._kernel import kernel
 from fourfold.splat._simd import (
     LANES,
     broadcast,
@@ -56,7 +57,7 @@ _ONE, _TWO, _HALF = np.float32(1), np.float32(2), np.float32(0.5)
 _LOG = tuple(np.float32(2 / (math.log(2) * (2 * k + 1))) for k in range(5))
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def log2(x):
     """Return log2 of positive normal lanes within 2e-7."""
     exponent, mantissa = exponent_and_mantissa(x)
@@ -65,7 +66,7 @@ def log2(x):
     return exponent + s * (_LOG[0] + t * (_LOG[1] + t * (_LOG[2] + t * (_LOG[3] + t * _LOG[4]))))
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _rotation(w, x, y, z):
     """Return the 3x3 rotation of a unit quaternion, row by row."""
     return (
@@ -81,7 +82,7 @@ def _rotation(w, x, y, z):
     )
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _rotation_backward(w, x, y, z, g):
     """Return the gradient of a unit quaternion from that of its rotation."""
     return (
@@ -95,7 +96,7 @@ def _rotation_backward(w, x, y, z, g):
     )
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _multiply(a, b):
     """Return the 3x3 product a b."""
     return (
@@ -111,12 +112,12 @@ def _multiply(a, b):
     )
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _transpose(a):
     return (a[0], a[3], a[6], a[1], a[4], a[7], a[2], a[5], a[8])
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _lift(camera):
     """Return the camera's rotation as nine vectors."""
     return (
@@ -132,7 +133,7 @@ def _lift(camera):
     )
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _to_camera(m, world, camera):
     """Return the means in the camera frame."""
     return (
@@ -142,7 +143,7 @@ def _to_camera(m, world, camera):
     )
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _flatten(b, z, ux, uy, camera):
     """Return G = J B, two rows of three, for the slopes ux = x/z, uy = y/z."""
     jx, jy = camera[FX] / z, camera[FY] / z
@@ -156,7 +157,7 @@ def _flatten(b, z, ux, uy, camera):
     )
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _covariance(g, s, eps2d):
     """Return the image covariance (xx, xy, yy) and its determinant, free of cancellation."""
     v0, v1, v2 = g[0] * s[0], g[1] * s[1], g[2] * s[2]
@@ -171,12 +172,12 @@ def _covariance(g, s, eps2d):
     return xx + eps2d, xy, yy + eps2d, determinant
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _clamp(x, low, high):
     return minimum(maximum(x, broadcast(low)), broadcast(high))
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _unit(q):
     inverse = _ONE / sqrt(
         maximum(q[0] * q[0] + q[1] * q[1] + q[2] * q[2] + q[3] * q[3], broadcast(np.float32(1e-30)))
@@ -184,17 +185,17 @@ def _unit(q):
     return (q[0] * inverse, q[1] * inverse, q[2] * inverse, q[3] * inverse), inverse
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _scatter(splats, first, column, value):
     scatter(splats, first * uintp(SPLAT) + uintp(column), uintp(SPLAT), value)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _gather(splats, first, column):
     return gather(splats, first * uintp(SPLAT) + uintp(column), uintp(SPLAT))
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _project_16(means, quaternions, scales, opacities, camera, splats, first):
     """Fill 16 splat rows, without channels; return the lanes' sum of inputs times zero."""
     world = _lift(camera)
@@ -237,7 +238,7 @@ def _project_16(means, quaternions, scales, opacities, camera, splats, first):
     return (total + raw[0] + raw[1] + raw[2] + raw[3]) * np.float32(0)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _copy_channels(colors, num_colors, splats, extras, num_extras, start, stop):
     """Lay the colours and the depth, the last channel, beside the splats."""
     total = np.float32(0)
@@ -260,7 +261,7 @@ def _copy_channels(colors, num_colors, splats, extras, num_extras, start, stop):
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def project(
     counter,
     means,
@@ -293,7 +294,7 @@ def project(
         chunk = claim(counter)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _gather_slots(slots, starts, touched, sums16, first, count):
     """Add up the gradient slots of 16 Gaussians into 16 rows."""
     for k in range(uintp(LANES)):
@@ -306,7 +307,7 @@ def _gather_slots(slots, starts, touched, sums16, first, count):
         store(sums16, k * uintp(16), total)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _covariance_backward(g, s, hx, hxy, hy):
     """Return the gradients of G and of the scales from the covariance's (xx, xy, yy)."""
     v0, v1, v2 = g[0] * s[0], g[1] * s[1], g[2] * s[2]
@@ -317,7 +318,7 @@ def _covariance_backward(g, s, hx, hxy, hy):
     return (a0 * s[0], a1 * s[1], a2 * s[2], a3 * s[0], a4 * s[1], a5 * s[2]), grad_scales
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _flatten_backward(gg, b, z, ux, uy, camera):
     """Return the gradients of B and of (ux, uy, z) through G = J B."""
     jx, jy = camera[FX] / z, camera[FY] / z
@@ -340,7 +341,7 @@ def _flatten_backward(gg, b, z, ux, uy, camera):
     return grad_b, grad_ux, grad_uy, -along / z
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _project_16_backward(
     means, quaternions, scales, opacities, camera, splats, sums16, depth_gradient,
     grad_means, grad_quaternions, grad_scales, grad_opacities, grad_means2d, first, pose,
@@ -416,7 +417,7 @@ def _project_16_backward(
     )  # fmt: skip
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _color_gradients(
     sums16,
     slot_extras,
@@ -451,7 +452,7 @@ def _color_gradients(
             depth_row[k] = sums16[k * uintp(16) + uintp(6) + uintp(num_colors)]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def project_backward(
     counter, means, quaternions, scales, opacities, num_colors, camera, splats, num_extras,
     slots, slot_extras, starts, touched,

@@ -10,8 +10,9 @@ counting; then every tile sorts its own list by depth, while it is in the cache.
 # pyright: reportOperatorIssue=false, reportIndexIssue=false
 
 import numpy as np
-from numba import njit, uint32, uint64, uintp
+from numba import uint32, uint64, uintp
 
+from fourfold.splat._kernel import kernel
 from fourfold.splat._projection import (
     DEPTH,
     EXTENT_X,
@@ -44,7 +45,7 @@ RADIX_BITS = 8
 _SLACK = np.float32(1e-4)  # rounding must not lose a block; the blend tests every pixel again
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def pixel_box(splats, n, width, height):
     """Return the pixels (x0, y0, x1, y1), ends included, in the box of splat n; x1 < x0 if none."""
     row = n * uintp(SPLAT)
@@ -60,7 +61,7 @@ def pixel_box(splats, n, width, height):
     return int(x0), int(y0), int(x1), int(y1)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def tile_range(splats, n, width, height):
     """Return the tiles (x0, y0, x1, y1), ends excluded, that the box of splat n meets."""
     x0, y0, x1, y1 = pixel_box(splats, n, width, height)
@@ -69,13 +70,13 @@ def tile_range(splats, n, width, height):
     return x0 // TILE, y0 // TILE, x1 // TILE + 1, y1 // TILE + 1
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _part(count, part, parts):
     """Return the first and the last but one splat of a part."""
     return count * part // parts, count * (part + 1) // parts
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def count_candidates(counter, splats, count, width, height, candidates):
     """Fill candidates[part]."""
     parts = candidates.shape[0]
@@ -90,7 +91,7 @@ def count_candidates(counter, splats, count, width, height, candidates):
         part = claim(counter)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _window_touched(mx, my, shape):
     """Return the 16 bits of a window's blocks; (mx, my) is the splat from its first pixel.
 
@@ -110,7 +111,7 @@ def _window_touched(mx, my, shape):
     return bits(minimum(u0 * u0 + w0 * w0, u1 * u1 + w1 * w1) <= limit)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _window_bits(part, columns, rows):
     """Return the bits of a window's first columns and rows as those of a tile's first rows."""
     part = uint64(part) & uint64(0x1111 * ((1 << min(columns, _WINDOW)) - 1))
@@ -119,7 +120,7 @@ def _window_bits(part, columns, rows):
     return (part | part << uint64(4)) & uint64(0x0F0F0F0F)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _tile_touched(shape, left, top, first_x, first_y, last_x, last_y):
     """Return the bits of a tile's blocks; first to last are those in the splat's box."""
     word, y = uint64(0), first_y
@@ -134,7 +135,7 @@ def _tile_touched(shape, left, top, first_x, first_y, last_x, last_y):
     return word
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _mark(splats, start, stop, slot, width, height, starts, touched, tiles, counts):
     """Do what `mark_blocks` does for the splats of a part, whose first candidate is ``slot``."""
     tiles_x = (width + TILE - 1) // TILE
@@ -165,7 +166,7 @@ def _mark(splats, start, stop, slot, width, height, starts, touched, tiles, coun
     starts[stop] = slot
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def mark_blocks(
     counter, splats, count, width, height, part_starts, starts, touched, tiles, counts
 ):  # fmt: skip
@@ -184,7 +185,7 @@ def mark_blocks(
         part = claim(counter)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def place_lists(counts, tile_starts):
     """Turn counts into each part's first place in each tile's list; return the lists' length."""
     total = uint32(0)
@@ -198,7 +199,7 @@ def place_lists(counts, tile_starts):
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def fill_lists(
     counter, depth_bits, count, starts, touched, tiles, places, owners, depth_slots
 ):  # fmt: skip
@@ -221,7 +222,7 @@ def fill_lists(
         part = claim(counter)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@kernel
 def sort_lists(counter, tile_starts, depth_slots, owners, touched, members, slots, blocks):
     """Sort each tile's list by depth, ties by splat, and write it out."""
     tile = claim(counter)
@@ -238,7 +239,7 @@ def sort_lists(counter, tile_starts, depth_slots, owners, touched, members, slot
         tile = claim(counter)
 
 
-@njit(cache=True, error_model="numpy")
+@kernel
 def _radix_sort(keys):
     """Sort by the upper 32 bits, ties as they were: least significant digit first."""
     size, mask = 1 << RADIX_BITS, uint64((1 << RADIX_BITS) - 1)
