@@ -13,7 +13,6 @@ from fourfold.methods.dreamscene4d.nodes import place_nodes
 from fourfold.methods.dreamscene4d.paths import start_motion
 from fourfold.methods.dreamscene4d.register import ImageTracks
 from fourfold.methods.dreamscene4d.trainable import cosine_appearance
-from fourfold.priors import leave_open
 from fourfold.scene import SceneObject
 from tests.methods.dreamscene4d.clips import tiny_camera
 
@@ -40,9 +39,7 @@ def _front(clip: Clip, index: int, cameras: list[Camera], depth: float, count: i
     keys = clip.visible_frames(index)
     first, mask = keys[0], clip.masks[keys[0], index]
     center = clip.centroid(first, index)
-    front = lift_silhouette(
-        clip.image(first), mask, cameras[first], depth, center, count, 1.0, leave_open
-    )
+    front = lift_silhouette(clip.image(first), mask, cameras[first], depth, center, count, 1.0)
     graph = place_nodes(mask, 8, 4)
     shifts = torch.zeros(clip.num_frames, 2)
     for frame in keys:

@@ -21,7 +21,7 @@ def ramp() -> torch.Tensor:
 
 def ball(camera=None, count: int = 400, prior=leave_open, mask=MASK):
     camera = camera or tiny_camera()
-    return lift_silhouette(ramp(), mask, camera, DEPTH, MIDDLE, count, 1.0, prior)
+    return prior(lift_silhouette(ramp(), mask, camera, DEPTH, MIDDLE, count, 1.0))
 
 
 def test_gaussians_project_onto_the_pixels_they_took_their_colour_from():

@@ -28,10 +28,10 @@ def clip():
 def test_every_object_of_every_frame_has_its_turn():
     # five pairs, two steps of three: two rounds of them in 15 steps, and the frames in 5
     views = [choose_view(clip(), step, 0) for step in range(15)]
-    objects = Counter((v.frame, v.name) for v in views if v.name is not None)
+    objects = Counter((v.frame, v.index) for v in views if v.index is not None)
     assert objects == dict.fromkeys([(0, 0), (1, 0), (3, 0), (1, 1), (3, 1)], 2)
     background = [v.frame for v in views[::BACKGROUND_EVERY]]
-    assert all(views[k].name is None for k in range(0, 15, BACKGROUND_EVERY))
+    assert all(views[k].index is None for k in range(0, 15, BACKGROUND_EVERY))
     assert sorted(background[:3]) == [0, 1, 3]
 
 

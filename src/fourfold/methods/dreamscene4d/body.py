@@ -1,4 +1,4 @@
-"""An object at rest: a closed surface of Gaussians from one frame's mask and image."""
+"""An object at rest: the side that one frame shows, from its mask and image."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -7,7 +7,6 @@ from torch import Tensor
 from fourfold.geometry import Camera
 from fourfold.methods.dreamscene4d.inflation import inflate
 from fourfold.methods.dreamscene4d.surfels import cover_surface
-from fourfold.priors import Prior
 from fourfold.scene import Gaussians
 
 STRETCH = 4.0
@@ -24,9 +23,8 @@ def lift_silhouette(
     center: Float[Tensor, " 2"],
     count: int,
     roundness: float,
-    prior: Prior,
 ) -> Gaussians:
-    """Inflate a silhouette and cover it with Gaussians coloured from the image.
+    """Inflate a silhouette and cover its front with Gaussians coloured from the image.
 
     The object's own frame has the camera's axes; its origin is the pixel ``center`` (x, y) at
     ``depth`` (scene units along the camera's axis). About ``count`` Gaussians make it.
@@ -40,7 +38,7 @@ def lift_silhouette(
         return _surface_points(camera, thickness, at, depth)
 
     half = torch.eye(2) * stride / 2
-    front = cover_surface(
+    return cover_surface(
         surface(pixels) - surface_origin(camera, center, depth),
         surface(pixels + half[0]) - surface(pixels - half[0]),
         surface(pixels + half[1]) - surface(pixels - half[1]),
@@ -48,7 +46,6 @@ def lift_silhouette(
         STRETCH,
         COVERAGE,
     )
-    return prior(front)
 
 
 def surface_origin(

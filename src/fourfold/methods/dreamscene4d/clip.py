@@ -87,28 +87,28 @@ class Clip:
         large = (self.areas >= SMALLEST_OBJECT).tolist()
         return [[t for t in self.trained if large[t][k]] for k in range(self.num_objects)]
 
-    def visible_frames(self, name: int) -> list[int]:
+    def visible_frames(self, index: int) -> list[int]:
         """Return the trained frames in which an object is visible."""
-        return self._visible[name]
+        return self._visible[index]
 
-    def centroid(self, frame: int, name: int) -> Float[Tensor, " 2"]:
+    def centroid(self, frame: int, index: int) -> Float[Tensor, " 2"]:
         """Return the mean pixel (x, y) of a mask."""
-        y, x = torch.nonzero(self.masks[frame, name], as_tuple=True)
+        y, x = torch.nonzero(self.masks[frame, index], as_tuple=True)
         return torch.stack([x.float().mean(), y.float().mean()]) + 0.5
 
-    def cut_off(self, frame: int, name: int) -> bool:
+    def cut_off(self, frame: int, index: int) -> bool:
         """Tell whether a mask reaches the edge of the picture."""
-        mask = self.masks[frame, name]
+        mask = self.masks[frame, index]
         inner = mask[BORDER:-BORDER, BORDER:-BORDER]
         return bool(mask.sum() > inner.sum())
 
-    def touched(self, frame: int, name: int) -> bool:
+    def touched(self, frame: int, index: int) -> bool:
         """Tell whether another object's mask touches this one, so that it may be partly hidden."""
-        mask = self.masks[frame, name][None, None].float()
+        mask = self.masks[frame, index][None, None].float()
         grown = torch.nn.functional.max_pool2d(mask, 5, 1, 2)[0, 0] > 0
         other = self.masks[frame].clone()
-        other[name] = False
-        return bool((grown & other.any(0)).sum() > 0.1 * self.areas[frame, name].sqrt())
+        other[index] = False
+        return bool((grown & other.any(0)).sum() > 0.1 * self.areas[frame, index].sqrt())
 
 
 def read_clip(capture: Capture, trained: Sequence[int], view: int = 0) -> Clip:

@@ -77,7 +77,7 @@ def draw_view(
     frame, owners = view.frame, list(fit.objects)
     drawn = [index for index in range(len(owners)) if frame in clip.visible_frames(index)]
     if alone:
-        drawn = [index for index in drawn if index == view.name]
+        drawn = [index for index in drawn if index == view.index]
     moving = [fit.objects[owners[index]] for index in drawn]
     parts = [Gaussians(**fit.background).detach()]
     parts += [each.at(float(frame), fit.skinnings[each.name]) for each in moving]

@@ -25,21 +25,21 @@ class ObjectFlows:
         self._clip = clip
         self._known: dict[tuple[int, int, int], FlowTarget] = {}
 
-    def between(self, name: int, frame: int, other: int) -> FlowTarget:
+    def between(self, index: int, frame: int, other: int) -> FlowTarget:
         """Return the flow of an object from one frame to another."""
-        key = (name, frame, other)
+        key = (index, frame, other)
         if key not in self._known:
             clip = self._clip
             found = estimate_object_flow(
                 clip.image(frame),
                 clip.image(other),
-                clip.masks[frame, name],
-                clip.masks[other, name],
+                clip.masks[frame, index],
+                clip.masks[other, index],
             )
             self._known[key] = FlowTarget(other, found.flow, found.valid)
         return self._known[key]
 
-    def onward(self, name: int, frame: int) -> FlowTarget | None:
+    def onward(self, index: int, frame: int) -> FlowTarget | None:
         """Return the flow to the next trained frame that shows the object, if there is one."""
-        later = [t for t in self._clip.visible_frames(name) if t > frame]
-        return self.between(name, frame, later[0]) if later else None
+        later = [t for t in self._clip.visible_frames(index) if t > frame]
+        return self.between(index, frame, later[0]) if later else None

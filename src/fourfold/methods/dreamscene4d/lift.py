@@ -17,7 +17,6 @@ from fourfold.methods.dreamscene4d.nodes import NodeGraph, cut_stretched_edges, 
 from fourfold.methods.dreamscene4d.paths import reference_frame, start_motion
 from fourfold.methods.dreamscene4d.register import register_object
 from fourfold.methods.dreamscene4d.trainable import cosine_appearance
-from fourfold.priors import leave_open
 from fourfold.scene import Gaussians, SceneObject
 from fourfold.training import Progress, generator
 
@@ -94,7 +93,6 @@ def _lift_object(
         center,
         config.lift.gaussians_per_object,
         config.lift.roundness,
-        leave_open,
     )
     graph = _place_nodes(mask, config.move.nodes)
     tracks = register_object(

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fourfold.geometry import Camera
+from fourfold.methods.dreamscene4d.body import COVERAGE
 from fourfold.methods.dreamscene4d.clip import Clip
 from fourfold.methods.dreamscene4d.inflation import inflate
 from fourfold.methods.dreamscene4d.nodes import NodeGraph
@@ -24,7 +25,7 @@ LEAST_SHARE = 0.005
 
 def merge_frames(
     clip: Clip,
-    name: int,
+    index: int,
     reference: int,
     graph: NodeGraph,
     tracks: ImageTracks,
@@ -38,17 +39,17 @@ def merge_frames(
     are taken back along the motion of the nearest known point, coloured from that frame and
     inflated. Returns their Gaussians, or None where the reference frame shows everything.
     """
-    y, x = torch.nonzero(clip.masks[reference, name], as_tuple=True)
+    y, x = torch.nonzero(clip.masks[reference, index], as_tuple=True)
     inner = (y % STRIDE == 0) & (x % STRIDE == 0)
     known = torch.stack([x[inner], y[inner]], 1) + 0.5
     found = []
-    for frame in sorted(clip.visible_frames(name), key=lambda t: abs(t - reference)):
+    for frame in sorted(clip.visible_frames(index), key=lambda t: abs(t - reference)):
         body = hang_on_nodes(known, graph)
         shown = pose_body(
             body, graph, tracks.pixels[frame], tracks.angles[frame], tracks.sizes[frame]
         )
-        missing = _uncovered(clip.masks[frame, name], shown)
-        if missing.sum() < LEAST_SHARE * clip.areas[frame, name]:
+        missing = _uncovered(clip.masks[frame, index], shown)
+        if missing.sum() < LEAST_SHARE * clip.areas[frame, index]:
             continue
         points, cells = _sample(missing)
         home = _take_home(points, body, shown, tracks, frame)
@@ -108,4 +109,4 @@ def _cover(
     placed = camera.directions(points) * nearer - camera.directions(center[None]) * depth
     right = torch.tensor([STRIDE * depth / camera.focal[0], 0.0, 0.0]).expand(len(points), 3)
     down = torch.tensor([0.0, STRIDE * depth / camera.focal[1], 0.0]).expand(len(points), 3)
-    return cover_surface(placed, right, down, colors, stretch=1.0, coverage=0.55)
+    return cover_surface(placed, right, down, colors, stretch=1.0, coverage=COVERAGE)

@@ -25,21 +25,21 @@ UNRELIABLE = 0.05
 """Weight of a size measured on a mask that is cut off or touches another object's."""
 
 
-def reference_frame(clip: Clip, name: int) -> int:
+def reference_frame(clip: Clip, index: int) -> int:
     """Choose the frame an object is lifted from: large, whole, and near the middle of its path."""
-    frames = clip.visible_frames(name)
+    frames = clip.visible_frames(index)
     middle = (frames[0] + frames[-1]) / 2
     span = max(frames[-1] - frames[0], 1)
 
     def merit(frame: int) -> float:
-        whole = 1.0 - 0.3 * clip.cut_off(frame, name) - 0.3 * clip.touched(frame, name)
+        whole = 1.0 - 0.3 * clip.cut_off(frame, index) - 0.3 * clip.touched(frame, index)
         central = 1.0 - CENTRAL * 2 * abs(frame - middle) / span
-        return float(clip.areas[frame, name]) * whole * central
+        return float(clip.areas[frame, index]) * whole * central
 
     return max(frames, key=merit)
 
 
-def apparent_sizes(clip: Clip, name: int) -> Float[Tensor, " T"]:
+def apparent_sizes(clip: Clip, index: int) -> Float[Tensor, " T"]:
     """Return the square root of the mask's area, smooth over time, in pixels.
 
     A deforming object changes its area without coming nearer, and a covered one without going
@@ -47,10 +47,10 @@ def apparent_sizes(clip: Clip, name: int) -> Float[Tensor, " T"]:
     frames whose mask is cut off or touched count little.
     """
     weight = torch.zeros(clip.num_frames)
-    for frame in clip.visible_frames(name):
-        partial = clip.cut_off(frame, name) or clip.touched(frame, name)
+    for frame in clip.visible_frames(index):
+        partial = clip.cut_off(frame, index) or clip.touched(frame, index)
         weight[frame] = UNRELIABLE if partial else 1.0
-    return smooth_positive(clip.areas[:, name].clamp_min(1).sqrt(), weight)
+    return smooth_positive(clip.areas[:, index].clamp_min(1).sqrt(), weight)
 
 
 def smooth_positive(

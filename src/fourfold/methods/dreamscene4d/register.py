@@ -47,7 +47,7 @@ class ImageTracks:
 
 def register_object(
     clip: Clip,
-    name: int,
+    index: int,
     reference: int,
     graph: NodeGraph,
     sizes: Float[Tensor, " T"],
@@ -55,7 +55,7 @@ def register_object(
     progress: Progress,
 ) -> ImageTracks:
     """Track an object's nodes from its reference frame through every frame that shows it."""
-    usable = clip.visible_frames(name)
+    usable = clip.visible_frames(index)
     tracks = ImageTracks(
         graph.pixels.expand(clip.num_frames, -1, -1).clone(),
         torch.zeros(clip.num_frames, len(graph.pixels)),
@@ -63,13 +63,13 @@ def register_object(
         torch.zeros(clip.num_frames, dtype=torch.bool),
     )
     tracks.known[reference] = True
-    points, colors = _sample_pixels(clip, name, reference, generator)
+    points, colors = _sample_pixels(clip, index, reference, generator)
     body = hang_on_nodes(points, graph)
     position = usable.index(reference)
     for direction in (usable[position + 1 :], usable[:position][::-1]):
         previous = reference
         for frame in direction:
-            _register_frame(clip, name, body, colors, graph, tracks, previous, frame, generator)
+            _register_frame(clip, index, body, colors, graph, tracks, previous, frame, generator)
             previous = frame
             progress.advance()
     return _hold_unknown(tracks)
@@ -96,8 +96,8 @@ def hang_on_nodes(points: Float[Tensor, "N 2"], graph: NodeGraph) -> Body:
     return Body(points, index, weights / weights.sum(1, keepdim=True))
 
 
-def _sample_pixels(clip, name, frame, generator) -> tuple[Tensor, Tensor]:
-    mask = clip.masks[frame, name]
+def _sample_pixels(clip, index, frame, generator) -> tuple[Tensor, Tensor]:
+    mask = clip.masks[frame, index]
     y, x = torch.nonzero(mask, as_tuple=True)
     chosen = torch.randperm(len(x), generator=generator)[:SAMPLES]
     x, y = x[chosen], y[chosen]
@@ -126,15 +126,15 @@ def turn(vectors: Tensor, angles: Tensor) -> Tensor:
     return torch.stack([cos * x - sin * y, sin * x + cos * y], -1)
 
 
-def _register_frame(clip, name, body, colors, graph, tracks, previous, frame, generator) -> None:
+def _register_frame(clip, index, body, colors, graph, tracks, previous, frame, generator) -> None:
     """Fit the nodes of one frame, starting from its neighbour's, and write them into ``tracks``."""
     size = tracks.sizes[frame]
-    start, flowed, flow_weight = _predict(clip, name, body, graph, tracks, previous, frame)
+    start, flowed, flow_weight = _predict(clip, index, body, graph, tracks, previous, frame)
     nodes = start.clone().requires_grad_()
     angles = tracks.angles[previous].clone().requires_grad_()
-    target, target_colors = _sample_pixels(clip, name, frame, generator)
+    target, target_colors = _sample_pixels(clip, index, frame, generator)
     reach = COLOR_REACH * float((target.amax(0) - target.amin(0)).norm())
-    hidden = _hidden_test(clip, name, frame)
+    hidden = _hidden_test(clip, index, frame)
     unit = _spacing(graph)
     optimizer = torch.optim.Adam(
         [{"params": [nodes], "lr": 0.25 * unit}, {"params": [angles], "lr": 0.05}]
@@ -163,21 +163,24 @@ def _register_frame(clip, name, body, colors, graph, tracks, previous, frame, ge
     tracks.known[frame] = True
 
 
-def _predict(clip, name, body, graph, tracks, previous, frame):
+def _predict(clip, index, body, graph, tracks, previous, frame):
     """Move the previous frame's nodes with the object's mask; carry points along the flow."""
-    before, after = clip.centroid(previous, name), clip.centroid(frame, name)
+    before, after = clip.centroid(previous, index), clip.centroid(frame, index)
     growth = tracks.sizes[frame] / tracks.sizes[previous]
     start = after + growth * (tracks.pixels[previous] - before)
     points = pose_body(
         body, graph, tracks.pixels[previous], tracks.angles[previous], tracks.sizes[previous]
     )
     flow = estimate_object_flow(
-        clip.image(previous), clip.image(frame), clip.masks[previous, name], clip.masks[frame, name]
+        clip.image(previous),
+        clip.image(frame),
+        clip.masks[previous, index],
+        clip.masks[frame, index],
     )
     x = points[:, 0].long().clamp(0, clip.width - 1)
     y = points[:, 1].long().clamp(0, clip.height - 1)
     landed = points + flow.flow[y, x]
-    weight = (flow.valid[y, x] & clip.masks[previous, name][y, x]).float()
+    weight = (flow.valid[y, x] & clip.masks[previous, index][y, x]).float()
     return start, landed, weight
 
 
@@ -205,9 +208,9 @@ def _rigidity(graph, nodes, angles, size) -> Tensor:
     return (now - turned).square().sum(-1).mean()
 
 
-def _hidden_test(clip: Clip, name: int, frame: int):
+def _hidden_test(clip: Clip, index: int, frame: int):
     """Tell which points lie behind another object's mask or outside the picture."""
-    other = clip.masks[frame].any(0) & ~clip.masks[frame, name]
+    other = clip.masks[frame].any(0) & ~clip.masks[frame, index]
 
     def hidden(points: Float[Tensor, "N 2"]) -> Bool[Tensor, " N"]:
         x, y = points.floor().long().unbind(-1)

@@ -44,11 +44,11 @@ def fit_step(
     progress, view = step / steps, choose_view(clip, step, config.seed)
     fit.set_rates(progress)
     drawing = None
-    if view.name is None:
+    if view.index is None:
         terms = _background_terms(fit, clip, cameras[view.frame], view)
     else:
         use_flow = progress < FLOW_SHARE and config.move.flow_weight > 0
-        hidden = clip.hidden.get((view.frame, view.name)) if step % 2 else None
+        hidden = clip.hidden.get((view.frame, view.index)) if step % 2 else None
         known = flows if use_flow and hidden is None else None
         drawing = draw_view(fit, clip, cameras, view, known, alone=hidden is not None)
         if hidden is None:
@@ -63,7 +63,7 @@ def fit_step(
         growth.watch(drawing.picture.meta, drawing.front_slices(), view.pixels)
     fit.step()
     growth.grow(fit, step, steps)
-    prefix = "background_" if view.name is None else ""
+    prefix = "background_" if view.index is None else ""
     return {f"{prefix}{k}": float(v.detach()) for k, v in {"loss": loss, **terms}.items()}
 
 
@@ -104,10 +104,10 @@ def _object_terms(drawing: Drawing, clip: Clip, view: View) -> dict[str, Tensor]
 
 def _hidden_terms(drawing: Drawing, hidden: Hidden, view: View) -> dict[str, Tensor]:
     """Compare an object drawn alone with its inpainted part, where others hide it."""
-    assert view.name is not None
+    assert view.index is not None
     counted = view.crop(hidden.mask)
     image = view.crop(hidden.image).float() / 255
-    missing = 1 - drawing.weights[..., view.name]
+    missing = 1 - drawing.weights[..., view.index]
     return {
         "color": ((drawing.colors - image).abs() * counted[..., None]).mean(),
         "mask": (missing * counted).mean(),

@@ -20,12 +20,12 @@ MARGIN = 16
 class View:
     """A frame, a window (x, y, width, height) of it, and the object it is about.
 
-    ``name`` is the index of an object, or None for the background.
+    ``index`` says which object, or is None for the background.
     """
 
     frame: int
     window: tuple[int, int, int, int]
-    name: int | None
+    index: int | None
 
     @property
     def pixels(self) -> int:
@@ -48,8 +48,8 @@ def choose_view(clip: Clip, step: int, seed: int) -> View:
     turn, position = divmod(step, BACKGROUND_EVERY)
     if position == 0:
         return whole_frame(clip, _pick(clip.trained, turn, seed, "background"))
-    frame, name = _pick(shown, turn * (BACKGROUND_EVERY - 1) + position - 1, seed, "objects")
-    return View(frame, object_window(clip, frame, name), name)
+    frame, index = _pick(shown, turn * (BACKGROUND_EVERY - 1) + position - 1, seed, "objects")
+    return View(frame, object_window(clip, frame, index), index)
 
 
 def _pick(items, count: int, seed: int, purpose: str):
@@ -63,9 +63,9 @@ def whole_frame(clip: Clip, frame: int) -> View:
     return View(frame, (0, 0, clip.width, clip.height), None)
 
 
-def object_window(clip: Clip, frame: int, name: int) -> tuple[int, int, int, int]:
+def object_window(clip: Clip, frame: int, index: int) -> tuple[int, int, int, int]:
     """Return the box of an object's mask and inpainted part with a margin, within the picture."""
-    mask, hidden = clip.masks[frame, name], clip.hidden.get((frame, name))
+    mask, hidden = clip.masks[frame, index], clip.hidden.get((frame, index))
     y, x = torch.nonzero(mask if hidden is None else mask | hidden.mask, as_tuple=True)
     left, top = max(int(x.min()) - MARGIN, 0), max(int(y.min()) - MARGIN, 0)
     right = min(int(x.max()) + MARGIN + 1, clip.width)
