@@ -92,7 +92,7 @@ def _lanes_of(block):
 
 @kernel
 def blend(
-    counter, splats, extras, num_extras, background, num_colors, width, height,
+    counter, num_extras, num_colors, width, height, splats, extras, background,
     tile_starts, members, blocks, image, alpha, depth, transmittance, ends,
 ):  # fmt: skip
     """Render every tile; ends[tile] is how far into its list it had to look."""
@@ -225,8 +225,8 @@ def _read_tile(
 
 @kernel
 def blend_backward(
-    counter, splats, extras, num_extras, background, num_colors, width, height,
-    tile_starts, members, slots, blocks, image, alpha, depth, transmittance, ends,
+    counter, num_extras, num_colors, width, height, splats, extras, background,
+    tile_starts, members, blocks, image, alpha, depth, transmittance, ends, slots,
     grad_image, grad_alpha, grad_depth, out_slots, out_extras, grad_background,
 ):  # fmt: skip
     """Fill the gradient slot of every splat in every tile; grad_background has a row per tile."""

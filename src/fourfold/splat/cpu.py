@@ -15,7 +15,7 @@ from fourfold.errors import InputError
 from fourfold.splat import _blending, _projection, _tiling
 from fourfold.splat._parallel import run_parallel
 from fourfold.splat._projection import CHANNELS, CHUNK, DEPTH, EXTENT_X, SPLAT
-from fourfold.splat._settings import Settings
+from fourfold.splat._settings import Inputs, Settings
 from fourfold.splat._simd import LANES
 
 PARTS = 16  # groups of Gaussians that are listed in parallel
@@ -57,21 +57,11 @@ class Drawn:
         return self._contributions
 
 
-def rasterize(
-    means: Tensor,
-    quaternions: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    colors: Tensor,
-    camera_from_world: Tensor,
-    intrinsics: Tensor,
-    background: Tensor,
-    settings: Settings,
-) -> tuple[Tensor, Tensor, Tensor, Drawn]:
+def rasterize(inputs: Inputs, settings: Settings) -> tuple[Tensor, Tensor, Tensor, Drawn]:
     """Draw one view; see `fourfold.splat.rasterize`. Computes in float32."""
-    tensors = means, quaternions, scales, opacities, colors, camera_from_world, background
-    camera = _camera(camera_from_world, intrinsics, settings)
-    floats = [tensor.to(torch.float32) for tensor in tensors]
+    camera = _camera(inputs.camera_from_world, inputs.intrinsics, settings)
+    differentiable = inputs[:6] + inputs[7:]
+    floats = [tensor.to(torch.float32) for tensor in differentiable]
     image, alpha, depth, holder = _Rasterize.apply(*floats, camera, settings, [])
     return image, alpha, depth, holder[0]
 
@@ -151,66 +141,39 @@ def _list(a: dict[str, np.ndarray], width: int, height: int) -> None:
     run_parallel(_tiling.sort_lists, a["tile_starts"], depth_slots, owners, touched, *lists)
 
 
-def _blend(a: dict[str, np.ndarray], num_colors: int, width: int, height: int) -> None:
-    pixels, tiles = width * height, a["tile_starts"].shape[0] - 1
+def _blend(a: dict[str, np.ndarray], settings: Settings) -> None:
+    num_colors = a["background"].shape[0]
+    pixels, tiles = settings.width * settings.height, a["tile_starts"].shape[0] - 1
     a["image"] = np.empty(pixels * num_colors, np.float32)
     a["alpha"], a["depth"] = np.empty(pixels, np.float32), np.empty(pixels, np.float32)
     a["transmittance"], a["ends"] = np.empty(pixels, np.float32), np.empty(tiles, np.uint32)
-    run_parallel(
-        _blending.blend,
-        a["splats"],
-        a["extras"],
-        max(0, num_colors + 1 - CHANNELS),
-        a["background"],
-        num_colors,
-        width,
-        height,
-        a["tile_starts"],
-        a["members"],
-        a["blocks"],
-        a["image"],
-        a["alpha"],
-        a["depth"],
-        a["transmittance"],
-        a["ends"],
+    run_parallel(_blending.blend, *_blend_arguments(a, settings))
+
+
+def _blend_arguments(a: dict[str, np.ndarray], settings: Settings) -> list:
+    """Return what `blend` takes, and `blend_backward` too."""
+    num_colors = a["background"].shape[0]
+    numbers = max(0, num_colors + 1 - CHANNELS), num_colors, settings.width, settings.height
+    names = (
+        *("splats", "extras", "background", "tile_starts", "members", "blocks"),
+        *("image", "alpha", "depth", "transmittance", "ends"),
     )
+    return [*numbers, *(a[name] for name in names)]
 
 
 def _blend_backward(
     drawn: Drawn, grad_image: np.ndarray, grad_alpha: np.ndarray, grad_depth: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the gradient slots, the slots of further channels, the background's gradient."""
-    a, settings = drawn.arrays, drawn.settings
-    num_colors = a["background"].shape[0]
-    num_extras = max(0, num_colors + 1 - CHANNELS)
-    slots = np.empty(a["touched"].shape[0] * _blending.SLOT, np.float32)
-    extras = np.empty(a["touched"].shape[0] * num_extras, np.float32)
+    a = drawn.arrays
+    num_colors, candidates = a["background"].shape[0], a["touched"].shape[0]
+    slots = np.empty(candidates * _blending.SLOT, np.float32)
+    extras = np.empty(candidates * max(0, num_colors + 1 - CHANNELS), np.float32)
     grad_background = np.empty((a["ends"].shape[0], num_colors), np.float32)
-    run_parallel(
-        _blending.blend_backward,
-        a["splats"],
-        a["extras"],
-        num_extras,
-        a["background"],
-        num_colors,
-        settings.width,
-        settings.height,
-        a["tile_starts"],
-        a["members"],
-        a["slots"],
-        a["blocks"],
-        a["image"],
-        a["alpha"],
-        a["depth"],
-        a["transmittance"],
-        a["ends"],
-        grad_image,
-        grad_alpha,
-        grad_depth,
-        slots,
-        extras,
-        grad_background,
-    )
+    arguments = _blend_arguments(a, drawn.settings)
+    grads = grad_image, grad_alpha, grad_depth
+    outputs = slots, extras, grad_background
+    run_parallel(_blending.blend_backward, *arguments, a["slots"], *grads, *outputs)
     return slots, extras, grad_background.sum(0)
 
 
@@ -272,7 +235,7 @@ class _Rasterize(torch.autograd.Function):
         num_colors, width, height = background.shape[0], settings.width, settings.height
         _project(arrays, num_colors)
         _list(arrays, width, height)
-        _blend(arrays, num_colors, width, height)
+        _blend(arrays, settings)
         ctx.drawn = Drawn(settings, arrays)
         kept.append(ctx.drawn)
         image = torch.from_numpy(arrays["image"]).view(height, width, num_colors)
@@ -296,7 +259,6 @@ def warm_up() -> None:
     quaternions = torch.tensor([[1.0, 0.0, 0.0, 0.0]])
     settings = Settings(4, 4, eps2d=0.3, near=0.01, far=1e10)
     leaf = means.requires_grad_()
-    image, _, _, _ = rasterize(
-        leaf, quaternions, ones, ones[:, 0], ones, eye, eye[:3, :3], torch.zeros(3), settings
-    )
+    inputs = leaf, quaternions, ones, ones[:, 0], ones, eye, eye[:3, :3], torch.zeros(3)
+    image, _, _, _ = rasterize(Inputs(*inputs), settings)
     image.sum().backward()

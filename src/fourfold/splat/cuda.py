@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import MissingDependencyError
-from fourfold.splat._settings import Settings
+from fourfold.splat._settings import Inputs, Settings
 
 
 @dataclass
@@ -63,23 +63,14 @@ def _gsplat() -> ModuleType:
     return gsplat
 
 
-def rasterize(
-    means: Tensor,
-    quaternions: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    colors: Tensor,
-    camera_from_world: Tensor,
-    intrinsics: Tensor,
-    background: Tensor,
-    settings: Settings,
-) -> tuple[Tensor, Tensor, Tensor, Drawn]:
+def rasterize(inputs: Inputs, settings: Settings) -> tuple[Tensor, Tensor, Tensor, Drawn]:
     """Draw one view; see `fourfold.splat.rasterize`.
 
     The background is composited here: gsplat would count it into the depth channel's place.
     """
+    *gaussians, colors, camera_from_world, intrinsics, background = inputs
     rendered, alphas, info = _gsplat().rasterization(
-        means, quaternions, scales, opacities, colors, camera_from_world[None], intrinsics[None],
+        *gaussians, colors, camera_from_world[None], intrinsics[None],
         settings.width, settings.height, near_plane=settings.near, far_plane=settings.far,
         eps2d=settings.eps2d, render_mode="RGB+ED", packed=False,
     )  # fmt: skip
@@ -87,6 +78,5 @@ def rasterize(
         info["means2d"].retain_grad()
     alpha = alphas[0, ..., 0]
     image = rendered[0, ..., :-1] + (1 - alpha)[..., None] * background
-    gaussians = means, quaternions, scales, opacities
-    inputs = tuple(tensor.detach() for tensor in (*gaussians, camera_from_world, intrinsics))
-    return image, alpha, rendered[0, ..., -1], Drawn(info, inputs, settings)
+    kept = tuple(tensor.detach() for tensor in (*gaussians, camera_from_world, intrinsics))
+    return image, alpha, rendered[0, ..., -1], Drawn(info, kept, settings)

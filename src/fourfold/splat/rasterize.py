@@ -9,7 +9,7 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.splat._result import Rasterization, RasterMeta
-from fourfold.splat._settings import Settings
+from fourfold.splat._settings import Inputs, Settings
 
 Backend = Literal["auto", "cpu", "cuda", "reference"]
 
@@ -72,13 +72,12 @@ def rasterize(
     settings = Settings(width, height, float(eps2d), float(near), float(far))
     draw = _backend(backend, means).rasterize
     if camera_from_world.dim() == 2:
-        image, alpha, depth, view = draw(
-            *gaussians, camera_from_world, intrinsics, background, settings
-        )
+        inputs = Inputs(*gaussians, camera_from_world, intrinsics, background)
+        image, alpha, depth, view = draw(inputs, settings)
         return Rasterization(image, alpha, depth, RasterMeta([view], batched=False))
     each = intrinsics.expand(len(camera_from_world), 3, 3)
     views = [
-        draw(*gaussians, pose, matrix, background, settings)
+        draw(Inputs(*gaussians, pose, matrix, background), settings)
         for pose, matrix in zip(camera_from_world, each, strict=True)
     ]
     images, alphas, depths, metas = zip(*views, strict=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fourfold.errors import InputError
-from fourfold.splat._settings import Settings
+from fourfold.splat._settings import Inputs, Settings
 
 MAX_ALPHA = 0.999
 MIN_ALPHA = 1 / 255
@@ -35,19 +35,10 @@ class Drawn:
         return self.weights
 
 
-def rasterize(
-    means: Tensor,
-    quaternions: Tensor,
-    scales: Tensor,
-    opacities: Tensor,
-    colors: Tensor,
-    camera_from_world: Tensor,
-    intrinsics: Tensor,
-    background: Tensor,
-    settings: Settings,
-) -> tuple[Tensor, Tensor, Tensor, Drawn]:
+def rasterize(inputs: Inputs, settings: Settings) -> tuple[Tensor, Tensor, Tensor, Drawn]:
     """Draw one view; see `fourfold.splat.rasterize`."""
-    gaussians = means, quaternions, scales, opacities, colors
+    *gaussians, camera_from_world, intrinsics, background = inputs
+    means, quaternions, scales, opacities, colors = gaussians
     if not all(bool(torch.isfinite(tensor).all()) for tensor in gaussians):
         raise InputError("the Gaussians hold NaN or infinite values", expected="finite numbers")
     points = means @ camera_from_world[:3, :3].T + camera_from_world[:3, 3]
