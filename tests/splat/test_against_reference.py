@@ -37,6 +37,13 @@ def test_gradients_with_any_number_of_channels(channels):
     assert max(errors.values()) < 1e-4, errors
 
 
+def test_gradients_of_splats_that_cover_many_tiles():
+    scene = random_scene(60, 150, 70)
+    scene.leaves["scales"] = scene.leaves["scales"].detach().mul(10).requires_grad_()
+    errors = relative_errors(scene)
+    assert max(errors.values()) < 1e-4, errors
+
+
 @settings(max_examples=15, deadline=None)
 @given(
     count=st.integers(1, 70),
