@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# As the command line sets it, and as early: before torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # The same examples on every machine and run, and no failure because a machine is slow.
 settings.register_profile("fourfold", derandomize=True, deadline=None, max_examples=30)
 settings.load_profile("fourfold")

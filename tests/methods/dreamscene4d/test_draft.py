@@ -6,7 +6,7 @@ from torch import Tensor
 
 from fourfold.methods.dreamscene4d.draft import Draft, control_nodes
 from fourfold.methods.dreamscene4d.fit import LENGTHS, RATES, WIDEST, Fit, finish_fit, start_fit
-from fourfold.methods.dreamscene4d.growth import GROW_SHARE, Growth
+from fourfold.methods.dreamscene4d.growth import GROW_SHARE, Growth, most_gaussians
 from fourfold.methods.dreamscene4d.trainable import TrainableObject, cosine_appearance
 from fourfold.priors import leave_open, mirror_front
 from fourfold.training import deterministic, flatten, unflatten
@@ -136,12 +136,19 @@ def test_no_gaussian_of_an_object_gets_wider_than_allowed(draft: Draft):
 
 def grown(fit: Fit, most: int = 10_000, seed: int = 0, step: int = 100) -> Growth:
     """Let the first object's Gaussians be pulled at, each a little more than the one before."""
-    growth = Growth(fit, most, seed)
+    growth = Growth(fit, dict.fromkeys(fit.objects, most), seed)
     sums = growth.sums["a"]
     sums.gradient_sum += torch.arange(float(len(sums.views)))
     sums.views += 1.0
     growth.grow(fit, step, 1000)
     return growth
+
+
+def test_no_object_has_more_gaussians_than_pixels():
+    clip = clip_of([[disc(20, 24, 3), disc(40, 24, 8)], [disc(20, 24, 5), disc(40, 24, 8)]])
+    areas = [int(disc(20, 24, 5).sum()), int(disc(40, 24, 8).sum())]
+    assert most_gaussians(clip, 10_000) == {"a": areas[0], "b": areas[1]}
+    assert most_gaussians(clip, 100) == {"a": min(areas[0], 100), "b": 100}
 
 
 def count_of(fit: Fit, owner: str = "a") -> int:
@@ -209,7 +216,7 @@ def test_a_fit_goes_on_from_its_state_after_growth(draft: Draft):
         resumed = start_fit(draft, mirror_front)
         assert count_of(resumed) != count_of(fit)
         resumed.load(saved["fit"])
-        sums = Growth(resumed, 10_000, 0)
+        sums = Growth(resumed, dict.fromkeys(resumed.objects, 10_000), 0)
         sums.load(saved["growth"])
         assert torch.equal(sums.sums["a"].views, growth.sums["a"].views)
         for each in (fit, resumed):

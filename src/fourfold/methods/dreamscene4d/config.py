@@ -30,7 +30,7 @@ class MoveConfig:
     nodes: int = 160
     """Control nodes per object."""
     max_gaussians_per_object: int = 20_000
-    """Densification stops here."""
+    """Densification stops here, or at one Gaussian per pixel of the object's largest mask."""
     ssim_weight: float = 0.2
     """Share of 1 - SSIM in the image loss; the rest is L1."""
     mask_weight: float = 1.0

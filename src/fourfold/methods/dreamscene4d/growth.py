@@ -2,6 +2,7 @@
 
 from torch import Tensor
 
+from fourfold.methods.dreamscene4d.clip import Clip
 from fourfold.methods.dreamscene4d.fit import Fit
 from fourfold.splat import DensifyOptions, DensifyState, RasterMeta, densify_and_prune
 from fourfold.training import generator
@@ -19,10 +20,22 @@ FAINT = 0.01
 """Opacity under which a Gaussian is pruned."""
 
 
+def most_gaussians(clip: Clip, most: int) -> dict[str, int]:
+    """Allow each object at most one Gaussian per pixel of its largest mask, and ``most``.
+
+    More would only fit the noise of single frames, which shows from the side.
+    """
+    largest = clip.areas.amax(0).tolist()
+    return {
+        name: min(most, int(area)) for name, area in zip(clip.object_names, largest, strict=True)
+    }
+
+
 class Growth:
     """Watches how strongly pictures pull at Gaussians, and densifies from time to time."""
 
-    def __init__(self, fit: Fit, most: int, seed: int) -> None:
+    def __init__(self, fit: Fit, most: dict[str, int], seed: int) -> None:
+        """``most``: how many Gaussians each object's visible side may have."""
         self._most, self._seed = most, seed
         self.sums = {
             owner: DensifyState.zeros(len(moving.surface["means"]))
@@ -65,7 +78,7 @@ class Growth:
                 grow_gradient=_top_share(state.mean_gradient(), GROW_SHARE),
                 split_scale=SPLIT_PIXELS,
                 prune_opacity=FAINT,
-                max_gaussians=self._most,
+                max_gaussians=self._most[owner],
             )
             densify_and_prune(
                 moving.surface,

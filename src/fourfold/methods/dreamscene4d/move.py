@@ -13,7 +13,7 @@ from fourfold.methods.dreamscene4d.draft import Draft
 from fourfold.methods.dreamscene4d.drawing import draw_view
 from fourfold.methods.dreamscene4d.fit import Fit, finish_fit, start_fit
 from fourfold.methods.dreamscene4d.flows import ObjectFlows
-from fourfold.methods.dreamscene4d.growth import Growth
+from fourfold.methods.dreamscene4d.growth import Growth, most_gaussians
 from fourfold.methods.dreamscene4d.step import REBIND, fit_step
 from fourfold.methods.dreamscene4d.views import whole_frame
 from fourfold.priors import PRIORS
@@ -37,7 +37,8 @@ def move(
     if resume.stage == "move":
         first = resume.step
         fit.load(resume.tensors["fit"])
-    growth = Growth(fit, config.move.max_gaussians_per_object, config.seed)
+    most = most_gaussians(clip, config.move.max_gaussians_per_object)
+    growth = Growth(fit, most, config.seed)
     if resume.stage == "move":
         growth.load(resume.tensors["growth"])
     flows = ObjectFlows(clip)
