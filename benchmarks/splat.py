@@ -4,10 +4,13 @@
 
 Both draw colour, alpha and depth of one fixed scene (seed 0, N Gaussians uniform in the frustum,
 projected sigma log-uniform in 0.7 to 4 px, opacity uniform in .1 to .95) with two threads. Runs
-alternate, so that a busy machine slows both; figures are medians. Compilation is not counted.
+alternate, so that a busy machine slows both; figures are medians. Compilation is not counted, and
+freed memory is kept, so that fresh pages are not either.
 """
 
 import argparse
+import contextlib
+import ctypes
 import json
 import math
 import statistics
@@ -239,6 +242,18 @@ def check_agreement(
             raise SystemExit(f"the gradients of the two rasterisers differ by {difference:.2g}")
 
 
+def keep_memory() -> None:
+    """Let glibc keep what is freed, so that neither rasteriser waits for fresh pages.
+
+    The naive one frees gigabytes in each run; how fast a machine gives them back is another matter.
+    """
+    mmap_threshold, trim_threshold = -3, -1  # M_MMAP_THRESHOLD, M_TRIM_THRESHOLD of malloc.h
+    with contextlib.suppress(OSError, AttributeError):  # no glibc
+        libc = ctypes.CDLL("libc.so.6")
+        libc.mallopt(mmap_threshold, 1 << 30)
+        libc.mallopt(trim_threshold, 2**31 - 1)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("--json", type=Path, help="write the figures to this file")
@@ -247,6 +262,7 @@ def main() -> None:
     parser.add_argument("--naive-repeats", type=int, default=3, help="naive runs per size")
     options = parser.parse_args()
     torch.set_num_threads(THREADS)
+    keep_memory()
     print(f"kernels ready in {seconds(warm_up):.1f} s")
     figures = {}
     for name in options.sizes.split(","):

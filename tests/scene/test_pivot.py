@@ -37,7 +37,18 @@ def test_objects_count_by_their_size_in_the_picture() -> None:
     ]
     pivot = orbit_pivot(replace(scene, objects=both), tiny_camera(), 0.0)
     # far away, where perspective within the balls hardly counts: (4 * 1 + 1 * 0) / 5
-    assert pivot.tolist() == pytest.approx([0.8, 0.0, 40.0], abs=1e-3)
+    assert pivot.tolist() == pytest.approx([0.8, 0.0, 40.0], abs=1e-2)
+
+
+def test_a_stray_gaussian_hardly_moves_it() -> None:
+    scene = tiny_scene()
+    ball = scene.object("ball").at(0.0)
+    left = replace(ball, means=ball.means - torch.tensor([1.0, 0.0, 0.0]))
+    right = replace(ball, means=ball.means + torch.tensor([1.0, 0.0, 0.0]))
+    right.means[0] = torch.tensor([1.0, 0.0, 1e-3])  # far aside in the picture
+    objects = [SceneObject("l", left, StaticMotion()), SceneObject("r", right, StaticMotion())]
+    pivot = orbit_pivot(replace(scene, objects=objects), tiny_camera(), 0.0)
+    assert pivot.tolist() == pytest.approx([0.0, 0.0, BALL_DEPTH], abs=0.1)
 
 
 def test_where_all_objects_are_behind_the_camera_the_pivot_is_in_the_background() -> None:

@@ -72,7 +72,7 @@ def tile_range(splats, n, width, height):
 
 @kernel
 def _part(count, part, parts):
-    """Return the first and the last but one splat of a part."""
+    """Return a part's first splat and the one after its last."""
     return count * part // parts, count * (part + 1) // parts
 
 

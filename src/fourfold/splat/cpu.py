@@ -1,6 +1,7 @@
 """Rasterise on the CPU with Numba: the way from tensors to kernels and back.
 
-Own design: project (16 Gaussians per vector), sort by depth, list per tile, blend 4x4 blocks.
+Own design: project (16 Gaussians per vector), list per tile, sort each list by depth, blend
+4x4 blocks.
 Every sum has a fixed order, so results repeat to the bit with any number of threads.
 """
 
@@ -116,10 +117,16 @@ def _list(a: dict[str, np.ndarray], width: int, height: int) -> None:
     """Fill starts and touched, and per tile members, slots and blocks."""
     splats, count = a["splats"], a["opacities"].shape[0]
     tiles = -(-width // _tiling.TILE) * -(-height // _tiling.TILE)
-    part_starts = np.zeros(PARTS + 1, np.uint32)
-    run_parallel(_tiling.count_candidates, splats, count, width, height, part_starts[1:])
-    part_starts = part_starts.cumsum(dtype=np.uint32)
-    candidates = int(part_starts[-1])
+    part_counts = np.zeros(PARTS + 1, np.int64)
+    run_parallel(_tiling.count_candidates, splats, count, width, height, part_counts[1:])
+    candidates = int(part_counts.sum())
+    if candidates > np.iinfo(np.uint32).max:
+        raise InputError(
+            f"the Gaussians cover tiles {candidates} times",
+            expected="less than 2^32",
+            mend="Draw a smaller picture, or make the Gaussians smaller.",
+        )
+    part_starts = part_counts.cumsum().astype(np.uint32)
     a["starts"] = starts = np.empty(count + 1, np.uint32)
     a["touched"] = touched = np.empty(candidates, np.uint64)
     tile_of, owners = np.empty(candidates, np.uint32), np.empty(candidates, np.uint32)

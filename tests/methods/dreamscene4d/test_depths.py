@@ -137,29 +137,40 @@ def pair_clip(frames: int) -> Clip:
 
 def test_the_object_behind_is_moved_back():
     depths = torch.tensor([[3.0, 3.0], [2.0, 4.0]])
-    found, moved = _respect_order(depths, order_of([1, 0]), pair_clip(2), ["contact"] * 2)
+    found, moved = _respect_order(depths, order_of([1, 0]), pair_clip(2), ["contact"] * 2, False)
     assert moved == ["a before b"]
     torch.testing.assert_close(found[0], depths[0])
     torch.testing.assert_close(found[1], depths[1] * 1.5 * GAP)
 
 
+def test_on_a_measured_ground_the_one_in_front_comes_nearer():
+    depths = torch.tensor([[3.0, 3.0], [2.0, 4.0]])
+    found, _ = _respect_order(depths, order_of([1, 0]), pair_clip(2), ["contact"] * 2, True)
+    torch.testing.assert_close(found[0], depths[0] / 1.5 / GAP)
+    torch.testing.assert_close(found[1], depths[1])
+
+
 def test_of_a_pair_the_undetermined_one_is_moved():
     depths = torch.tensor([[3.0], [2.0]])
-    found, _ = _respect_order(depths, order_of([1]), pair_clip(1), ["undetermined", "contact"])
+    found, _ = _respect_order(
+        depths, order_of([1]), pair_clip(1), ["undetermined", "contact"], False
+    )
     torch.testing.assert_close(found, torch.tensor([[2.0 / GAP], [2.0]]))
 
 
 def test_what_is_in_order_or_untold_stays():
-    depths = torch.tensor([[1.0, 3.0], [2.0, 2.0]])
+    depths = torch.tensor([[1.95, 3.0], [2.0, 2.0]])
     for order in ([1, 0], [0, 0]):
-        found, moved = _respect_order(depths, order_of(order), pair_clip(2), ["contact"] * 2)
+        found, moved = _respect_order(depths, order_of(order), pair_clip(2), ["contact"] * 2, False)
         assert torch.equal(found, depths)
         assert moved == []
 
 
 def test_the_majority_of_frames_decides():
     depths = torch.tensor([[2.0] * 3, [2.0] * 3])
-    found, moved = _respect_order(depths, order_of([1, -1, -1]), pair_clip(3), ["contact"] * 2)
+    found, moved = _respect_order(
+        depths, order_of([1, -1, -1]), pair_clip(3), ["contact"] * 2, False
+    )
     assert moved == ["b before a"]
     assert (found[0] > found[1]).all()
 

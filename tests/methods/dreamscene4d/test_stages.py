@@ -115,6 +115,7 @@ def test_a_scene_that_cannot_be_right_is_refused(front: SceneObject, spoil, mess
     ("config", "message"),
     [
         (DreamScene4DConfig(fov=200.0), r"--fov is 200.0.*1 to 170"),
+        (DreamScene4DConfig(move=MoveConfig(flow_weight=math.inf)), r"flow-weight is inf"),
         (DreamScene4DConfig(fov=math.nan), r"--fov is nan"),
         (DreamScene4DConfig(move=MoveConfig(iterations=0)), r"--move.iterations is 0.*1 or more"),
         (DreamScene4DConfig(move=MoveConfig(mask_weight=-1.0)), r"--move.mask-weight is -1.0"),

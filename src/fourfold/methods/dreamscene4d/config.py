@@ -92,7 +92,7 @@ class DreamScene4DConfig:
             ("move.ssim-weight", move.ssim_weight, 0.0, 1.0),
             *((f"move.{name.replace('_', '-')}", w, 0.0, math.inf) for name, w in weights.items()),
         ):
-            if not least <= value <= most:
+            if not (least <= value <= most and math.isfinite(value)):
                 expected = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
                 raise UsageError(f"--{name} is {value}", expected=expected)
 
@@ -107,7 +107,7 @@ class DreamScene4DConfig:
         )
         move = replace(
             self.move,
-            iterations=self.move.iterations // 3,
+            iterations=max(self.move.iterations // 3, 1),
             iterations_per_frame=self.move.iterations_per_frame // 3,
             max_gaussians_per_object=self.move.max_gaussians_per_object // 2,
         )

@@ -87,7 +87,8 @@ def arrange_depths(
         factor = nominal / float(depths.median())
         depths, ground = depths * factor, ground.lowered(cameras[0], factor)
         contacts = [{t: z * factor for t, z in of_object.items()} for of_object in contacts]
-    depths, moved = _respect_order(depths, _overall_order(clip), clip, sources)
+    on_ground = ground.metric and not maps
+    depths, moved = _respect_order(depths, _overall_order(clip), clip, sources, on_ground)
     if not maps:
         depths, ground = stay_above(depths, ground, contacts, cameras[0])
     plate_depth = None if points is None else depth_in_view(points, view, plate)
@@ -109,7 +110,8 @@ def _nominal_depth(points: Triangulation | None, cameras: list[Camera]) -> float
     if points is None:
         return NOMINAL_DEPTH
     _, depths = project_points(cameras[0], points.points)
-    return BEFORE_BACKGROUND * float(depths[depths > 0].median())
+    ahead = depths[depths > 0]
+    return BEFORE_BACKGROUND * float(ahead.median()) if len(ahead) else NOMINAL_DEPTH
 
 
 def _given_maps(capture: Capture, clip: Clip) -> dict[int, Tensor]:
@@ -184,12 +186,13 @@ def _overall_order(clip: Clip) -> Float[Tensor, "T K K"]:
 
 
 def _respect_order(
-    depths: Tensor, order: Tensor, clip: Clip, sources: list[str]
+    depths: Tensor, order: Tensor, clip: Clip, sources: list[str], on_ground: bool
 ) -> tuple[Tensor, list[str]]:
-    """Scale whole depth paths until what hides another object is nearer than it.
+    """Scale whole depth paths where what hides another object is not nearer than it.
 
-    Of a pair the object of undetermined depth is moved, else the one behind. A factor about the
-    camera leaves the picture as it is.
+    Of a pair the object of undetermined depth is moved, else the one behind; ``on_ground``, which
+    was measured, the one in front, since the other one would sink. A factor about the camera leaves
+    the picture as it is.
     """
     depths, moved = depths.clone(), []
     count = clip.num_objects
@@ -200,12 +203,13 @@ def _respect_order(
                 if votes[i, j] <= 0:
                     continue
                 frames = order[:, i, j] > 0
-                ratio = float((depths[i, frames] / depths[j, frames]).max()) * GAP
-                if ratio <= 1.0:
+                ratio = float((depths[i, frames] / depths[j, frames]).max())
+                if ratio < 1.0:
                     continue
-                if sources[i] == "undetermined" and sources[j] != "undetermined":
-                    depths[i] /= ratio
+                open_i, open_j = sources[i] == "undetermined", sources[j] == "undetermined"
+                if open_i > open_j or (open_i == open_j and on_ground):
+                    depths[i] /= ratio * GAP
                 else:
-                    depths[j] *= ratio
+                    depths[j] *= ratio * GAP
                 moved.append(f"{clip.object_names[i]} before {clip.object_names[j]}")
     return depths, sorted(set(moved))

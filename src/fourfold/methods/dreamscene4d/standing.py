@@ -22,7 +22,7 @@ UNMEASURED = 0.02
 FOOT = 0.1
 """The lowest share of an object's height is taken for its foot."""
 SUNKEN_QUANTILE = 0.9
-"""An object sinks if it does in this share of its frames: a single contact may be wrong."""
+"""Of how far an object sinks below its contacts: the worst tenth of the frames may be wrong."""
 
 
 @dataclass(frozen=True)
@@ -131,4 +131,4 @@ def _sinking(path: Float[Tensor, " T"], contacts: dict[int, float]) -> Float[Ten
     if not contacts:
         return torch.ones(())
     ratios = torch.stack([path[t] / depth for t, depth in contacts.items()])
-    return ratios.quantile(SUNKEN_QUANTILE).clamp_min(1.0)
+    return ratios.quantile(SUNKEN_QUANTILE, interpolation="lower").clamp_min(1.0)

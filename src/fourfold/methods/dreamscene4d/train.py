@@ -112,17 +112,20 @@ def _run_stages(
             continue
         with run.stopwatch.lap(stage):
             draft = _run_stage(stage, checkpoint, capture, clip, run, config)
+            if stage == STAGES[-1]:
+                finish_scene(draft, capture, config).save(run.scene_folder)
         run.save_checkpoint(
             stage, 0, {"draft": draft.tensors()}, {"notes": draft.notes, "done": True}
         )
         checkpoint = run.latest_checkpoint()
     if checkpoint is not None and _is_done(checkpoint, STAGES[-1]):
-        _make_scene(checkpoint, capture, run, config)
+        _restore_scene(checkpoint, capture, run, config)
 
 
-def _make_scene(
+def _restore_scene(
     checkpoint: Checkpoint, capture: Capture, run: Run, config: DreamScene4DConfig
 ) -> None:
+    """Make the scene anew of the last checkpoint where someone deleted it."""
     if not run.scene_folder.exists():
         finish_scene(_restore(checkpoint), capture, config).save(run.scene_folder)
 
