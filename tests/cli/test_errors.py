@@ -75,7 +75,9 @@ def test_an_interruption_says_how_to_go_on(
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT between processes")
 def test_a_real_interruption_exits_130() -> None:
     code = (
-        "import sys, time, fourfold; from fourfold.cli import main\n"
+        "import signal, sys, time, fourfold; from fourfold.cli import main\n"
+        # a background job of a shell, as the tests may be one, is born with SIGINT ignored
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "fourfold.train = lambda *a, **k: (print('ready', flush=True), time.sleep(60))\n"
         "sys.exit(main(['train', 'dreamscene4d', 'clip', '--out', 'runs/clip']))"
     )
