@@ -31,8 +31,7 @@ def load_scene(run: Run) -> Scene:
         raise InputError(
             "no scene in this run yet",
             path=run.path,
-            mend=f"Finish its training: fourfold train {run.method} {run.capture_path} "
-            f"--out {run.path}",
+            mend="Give the command that started it again: it goes on from the last checkpoint",
         )
     scene = Scene.load(run.scene_folder)
     if not scene.num_gaussians:
