@@ -16,9 +16,6 @@ from fourfold.errors import FourfoldError
 _DESCRIPTION = "From a video with object masks to a dynamic 3D scene, on a laptop."
 # What a shell reports for a program that was interrupted (128 + SIGINT).
 _INTERRUPTED = 130
-# Torch's threads would spin while they wait for one another: beside other programs on the same
-# cores, that made training three times slower. Read when torch is loaded, which is later.
-_WAITING = {"OMP_WAIT_POLICY": "PASSIVE"}
 # Wrong usage or input, as tyro exits too.
 _WRONG_INPUT = 2
 
@@ -30,8 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     130: interrupted. An error is one line on standard error; `--traceback`, or the environment
     variable FOURFOLD_TRACEBACK=1, shows where it arose.
     """
-    for name, value in _WAITING.items():
-        os.environ.setdefault(name, value)
+    # Torch's threads would spin while they wait for one another: beside other programs on the same
+    # cores, that made training three times slower. Read when torch is loaded, which is later.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         command = parse(list(sys.argv[1:] if arguments is None else arguments))
         code = _run(command)
