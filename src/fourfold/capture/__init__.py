@@ -1,5 +1,14 @@
 """Captures: what was filmed, and one reader per layout on disk."""
 
+from fourfold.capture.bodies import BACKGROUND, KeyPoints, RigidBody
+from fourfold.capture.body_files import (
+    BodiesFolder,
+    Trajectories,
+    body_names,
+    read_bodies,
+    read_trajectories,
+)
+from fourfold.capture.body_writing import fill_bodies, write_bodies
 from fourfold.capture.capture import Capture
 from fourfold.capture.description import (
     Description,
@@ -13,16 +22,26 @@ from fourfold.capture.truth import NovelView, Tracks, Truth
 from fourfold.capture.writing import FilmedView, write_capture
 
 __all__ = [
+    "BACKGROUND",
+    "BodiesFolder",
     "Capture",
     "Description",
     "FilmedView",
+    "KeyPoints",
     "NovelView",
     "ObjectDescription",
+    "RigidBody",
     "Tracks",
+    "Trajectories",
     "Truth",
+    "body_names",
     "describe",
+    "fill_bodies",
     "open_capture",
+    "read_bodies",
+    "read_trajectories",
     "require_frames",
     "require_masks",
+    "write_bodies",
     "write_capture",
 ]

@@ -1,0 +1,298 @@
+"""Reading a folder of rigid bodies: OSN's preprocessed folder, with a head of ours.
+
+Poses in it are camera-to-object with OpenGL camera axes, and its pixel (0, 0) is the centre of the
+first pixel; both are turned into ours here, and back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from fourfold.capture.bodies import BACKGROUND, KeyPoints, RigidBody
+from fourfold.capture.cameras import read_json
+from fourfold.capture.names import match_frame
+from fourfold.errors import InputError
+
+FORMAT = "fourfold-bodies"
+VERSION = 1
+HEAD = "bodies.json"
+OPENGL_FROM_OPENCV = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
+# OSN counts pixel centres from 0, we from 0.5.
+PIXEL_OFFSET = 0.5
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectories:
+    """The point tracks from which the bodies were solved.
+
+    Attributes:
+        pixels: (P, N, 2) x and y, the centre of the first pixel at 0.5.
+        visible: (P, N).
+        bodies: (P,) index of the body, 0 for the background.
+    """
+
+    pixels: Float[np.ndarray, "P N 2"]
+    visible: Bool[np.ndarray, "P N"]
+    bodies: Int[np.ndarray, "P"]
+
+
+@dataclass(frozen=True, eq=False)
+class BodiesFolder:
+    """What a folder of bodies holds.
+
+    Attributes:
+        bodies: the background first; frames are counted among those that were asked for.
+        intrinsics: (3, 3) in pixels of the size that was asked for; None where not stored.
+        files: what was read.
+        notes: what a user should know, sentences.
+    """
+
+    bodies: tuple[RigidBody, ...]
+    intrinsics: Float[Tensor, "3 3"] | None
+    files: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def is_bodies_folder(folder: Path) -> bool:
+    """Say whether a folder holds rigid bodies."""
+    return (folder / "poses" / "pose0.npy").is_file()
+
+
+def find_bodies_folder(folder: Path) -> Path | None:
+    """Find the folder of bodies directly in a folder, OSN's own names first; None without one."""
+    if not folder.is_dir():
+        return None
+    names = ["sam_raft", "sam_raft01", *sorted(inside.name for inside in folder.iterdir())]
+    return next((folder / name for name in names if is_bodies_folder(folder / name)), None)
+
+
+def body_names(folder: Path) -> tuple[str, ...]:
+    """Return the names of the bodies in a folder: as its head says, else "001", "002", ...
+
+    Raises:
+        InputError: the head is damaged.
+    """
+    head = _read_head(folder)
+    if head is not None:
+        return tuple(head["bodies"])
+    found = [re.fullmatch(r"pose(\d+)\.npy", path.name) for path in (folder / "poses").iterdir()]
+    count = 1 + max((int(match.group(1)) for match in found if match), default=-1)
+    return (BACKGROUND, *(f"{index:03d}" for index in range(1, count)))
+
+
+def read_bodies(
+    folder: Path,
+    object_names: Sequence[str],
+    known_frames: Sequence[str],
+    size: tuple[int, int],
+    frames: Sequence[str] | None = None,
+) -> BodiesFolder:
+    """Read a folder of bodies, ours or the original's.
+
+    Frames are paired by name where `bodies.json` names them; the original's folder counts the
+    capture's frames in order.
+
+    Args:
+        object_names: of the capture, without the background, in its order.
+        known_frames: names of all its frames, in order.
+        size: (width, height) of the capture's pictures as stored.
+        frames: names of the frames to keep, in order; all by default.
+
+    Raises:
+        InputError: the folder is damaged, or of other objects or frames.
+    """
+    head = _read_head(folder)
+    order = _order_of_bodies(folder, object_names)
+    positions = _positions(folder, head, known_frames, frames or known_frames)
+    num_frames = len(head["frames"]) if head else len(known_frames)
+    notes: list[str] = []
+    bodies = []
+    for name, index in zip((BACKGROUND, *object_names), order, strict=True):
+        body, dropped = _read_body(folder, name, index, num_frames)
+        if dropped:
+            notes.append(f"{name}: {dropped} key points without a depth were left out")
+        bodies.append(body.of_frames(positions))
+    if head:
+        factors = size[0] / head["width"], size[1] / head["height"]
+        bodies = [body.resized(*factors) for body in bodies]
+    notes += _registration_notes(bodies, len(positions))
+    files = [*(folder / "poses").glob("*.npy"), *(folder / "depth").glob("*.npy")]
+    # the truth of a synthetic capture is no input
+    files = [file for file in files if file.name != "scales_gt.npy"]
+    return BodiesFolder(
+        tuple(bodies),
+        None if head is None else _intrinsics(folder, head, size),
+        tuple(sorted(files)) + ((folder / HEAD,) if head else ()),
+        tuple(notes),
+    )
+
+
+def read_trajectories(folder: Path) -> Trajectories | None:
+    """Read the point tracks of a folder of bodies; None where they are not stored.
+
+    Raises:
+        InputError: a file is damaged or missing.
+    """
+    if not (folder / "trajectories.npy").is_file():
+        return None
+    pixels = read_array(folder / "trajectories.npy", (None, None, 2))
+    visible = read_array(folder / "visibilities.npy", pixels.shape[:2])
+    bodies = read_array(folder / "segm_preds.npy", pixels.shape[:1])
+    return Trajectories(
+        pixels.astype(np.float32) + PIXEL_OFFSET, visible.astype(bool), bodies.astype(np.int64)
+    )
+
+
+def read_array(path: Path, shape: tuple[int | None, ...]) -> np.ndarray:
+    """Read a `.npy` array of numbers; None in the shape stands for any length.
+
+    Raises:
+        InputError: missing, damaged, or of another shape.
+    """
+    expected = f"numbers of shape ({', '.join('any' if n is None else str(n) for n in shape)})"
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise InputError("there is no such file", path=path, expected=expected) from error
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"damaged ({error})", path=path, expected=expected) from error
+    same = len(array.shape) == len(shape)
+    same = same and all(n is None or n == m for n, m in zip(shape, array.shape, strict=True))
+    if not same or array.dtype.kind not in "fiub":
+        raise InputError(
+            f"an array of shape {array.shape} and type {array.dtype}", path=path, expected=expected
+        )
+    return array
+
+
+def _read_head(folder: Path) -> dict[str, Any] | None:
+    file = folder / HEAD
+    if not file.is_file():
+        if not is_bodies_folder(folder):
+            raise InputError(
+                "not a folder of rigid bodies",
+                path=folder,
+                expected="poses/pose0.npy, depth/depth0.npy, ...",
+                mend="Make one with `fourfold prepare sfm`",
+            )
+        return None
+    head = read_json(file)
+    keys = {"bodies", "frames", "width", "height"}
+    if not isinstance(head, dict) or head.get("format") != FORMAT or not keys <= set(head):
+        raise InputError("not the head of a folder of bodies", path=file, expected=FORMAT)
+    if head.get("version") != VERSION:
+        raise InputError(
+            f"the bodies have version {head.get('version')}",
+            path=file,
+            expected=f"version {VERSION}",
+            mend="Use the release of Fourfold that wrote it",
+        )
+    return head
+
+
+def _order_of_bodies(folder: Path, object_names: Sequence[str]) -> list[int]:
+    """Return the number in the folder of the background and of each object."""
+    wanted = [BACKGROUND, *object_names]
+    stored = list(body_names(folder))
+    if (folder / HEAD).is_file() and set(stored) == set(wanted):
+        return [stored.index(name) for name in wanted]
+    if (folder / HEAD).is_file() or len(stored) != len(wanted):
+        raise InputError(
+            f"the folder has the bodies {', '.join(stored)}",
+            path=folder,
+            expected=f"those of the capture: {', '.join(wanted)}",
+            mend="Give the bodies that were made from these masks",
+        )
+    return list(range(len(wanted)))
+
+
+def _positions(
+    folder: Path, head: dict[str, Any] | None, known: Sequence[str], frames: Sequence[str]
+) -> list[int | None]:
+    """Return where each frame stands in the folder's arrays, None where it is not in them."""
+    if head is None:
+        order = {name: index for index, name in enumerate(known)}
+        return [order[frame] for frame in frames]
+    place: dict[str, int] = {}
+    for index, name in enumerate(head["frames"]):
+        frame = match_frame(name, frozenset(known))
+        if frame is None:
+            raise InputError(
+                "the bodies have a frame that the capture has not",
+                path=folder / HEAD,
+                frame=name,
+                expected=f"a name such as {known[0]}",
+            )
+        place[frame] = index
+    return [place.get(frame) for frame in frames]
+
+
+def _read_body(folder: Path, name: str, index: int, num_frames: int) -> tuple[RigidBody, int]:
+    poses = folder / "poses"
+    matrices = read_array(poses / f"pose{index}.npy", (num_frames, 4, 4))
+    seen = read_array(poses / f"vis{index}.npy", (num_frames,)).astype(bool)
+    box = poses / f"bbox{index}.npy"
+    bounds = torch.tensor(read_array(box, (3, 2)).T, dtype=torch.float32) if box.is_file() else None
+    opengl = torch.from_numpy(matrices.astype(np.float32))
+    in_opencv = {int(t): opengl[t] @ OPENGL_FROM_OPENCV for t in np.flatnonzero(seen)}
+    scales = None
+    if index:
+        low, high = read_array(folder / "depth" / f"scale{index}.npy", (2,))
+        scales = (float(low), float(high))
+    points, dropped = _read_points(folder / "depth", index, num_frames)
+    try:
+        return RigidBody(name, in_opencv, bounds, scales, points), dropped
+    except ValueError as error:
+        raise InputError(str(error), path=poses / f"pose{index}.npy") from error
+
+
+def _read_points(folder: Path, index: int, num_frames: int) -> tuple[KeyPoints, int]:
+    table = read_array(folder / f"depth{index}.npy", (None, 5)).astype(np.float32)
+    frames = read_array(folder / f"vid{index}.npy", (len(table),)).astype(np.int64)
+    inside = (frames >= 0) & (frames < num_frames)
+    if not inside.all():
+        raise InputError(
+            f"a key point is in frame {frames[~inside][0]}",
+            path=folder / f"vid{index}.npy",
+            expected=f"0 to {num_frames - 1}",
+        )
+    usable = np.isfinite(table).all(1) & (table[:, 2] > 0) & (table[:, 3:] >= 0).all(1)
+    kept, dropped = torch.from_numpy(table[usable]), int((~usable).sum())
+    points = KeyPoints(
+        pixels=kept[:, :2] + PIXEL_OFFSET,
+        depths=kept[:, 2],
+        frames=torch.from_numpy(frames[usable]),
+        weights=kept[:, 4],
+        errors=kept[:, 3],
+    )
+    return points, dropped
+
+
+def _intrinsics(folder: Path, head: dict[str, Any], size: tuple[int, int]) -> Tensor | None:
+    stored = head.get("intrinsics")
+    if stored is None:
+        return None
+    try:
+        matrix = torch.tensor(stored, dtype=torch.float32)
+    except (TypeError, ValueError):
+        matrix = torch.zeros(0)
+    if matrix.shape != (3, 3):
+        raise InputError("the intrinsics are no matrix", path=folder / HEAD, expected="3x3 numbers")
+    return matrix * torch.tensor([[size[0] / head["width"]], [size[1] / head["height"]], [1.0]])
+
+
+def _registration_notes(bodies: Sequence[RigidBody], num_frames: int) -> list[str]:
+    return [
+        f"{body.name} is registered in {len(body.frames)} of {num_frames} frames"
+        for body in bodies
+        if len(body.frames) < num_frames
+    ]
