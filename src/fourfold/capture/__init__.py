@@ -18,6 +18,7 @@ from fourfold.capture.description import (
     require_masks,
 )
 from fourfold.capture.opening import open_capture
+from fourfold.capture.osn_writing import OsnFrames, OsnTruth, write_osn
 from fourfold.capture.truth import NovelView, Tracks, Truth
 from fourfold.capture.writing import FilmedView, write_capture
 
@@ -30,6 +31,8 @@ __all__ = [
     "KeyPoints",
     "NovelView",
     "ObjectDescription",
+    "OsnFrames",
+    "OsnTruth",
     "RigidBody",
     "Tracks",
     "Trajectories",
@@ -44,4 +47,5 @@ __all__ = [
     "require_masks",
     "write_bodies",
     "write_capture",
+    "write_osn",
 ]
