@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from fourfold.capture.bodies import RigidBody
 from fourfold.capture.sizes import fit_size, scale_depth, scale_image, scale_mask, straighten
 from fourfold.capture.source import Source
 from fourfold.capture.truth import Truth
@@ -158,10 +159,10 @@ class Capture:
         return torch.from_numpy(np.ascontiguousarray(image)).clamp_(0, 1), torch.from_numpy(mask)
 
     def camera(self, frame: int, view: int = 0) -> Camera | None:
-        """Return the camera in working pixels, without distortion; None where it is not given."""
+        """Return the camera in working pixels, without distortion; None where unknown."""
         key = self._key(frame, view)
         stored = self._source.cameras.get(key)
-        if stored is None:
+        if stored is None or key in self._source.unposed:
             return None
         ideal = Camera(stored.camera_from_world, stored.intrinsics, stored.width, stored.height)
         return ideal.resized(*self.size(view))
@@ -176,6 +177,17 @@ class Capture:
             InputError: a mask is damaged or of another size.
         """
         return torch.stack([self.masks(t).sum((1, 2)) for t in range(self.num_frames)])
+
+    @cached_property
+    def bodies(self) -> tuple[RigidBody, ...]:
+        """The rigid bodies, the background first, then the objects in order; () where unknown.
+
+        Their key points are in working pixels, and their frames count the selected ones. The
+        capture's cameras are the background's.
+        """
+        stored = self.stored_size()
+        factors = self.width / stored[0], self.height / stored[1]
+        return tuple(body.resized(*factors) for body in self._source.bodies)
 
     @cached_property
     def truth(self) -> Truth | None:

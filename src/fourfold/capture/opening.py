@@ -12,6 +12,7 @@ from fourfold.capture.depths import find_depths
 from fourfold.capture.names import match_frame
 from fourfold.capture.readers import READERS
 from fourfold.capture.readers.frames import with_masks
+from fourfold.capture.readers.rigid import with_bodies
 from fourfold.capture.readers.transforms import read_transforms, transforms_cameras
 from fourfold.capture.source import FrameSelection, ReadOptions, Source
 from fourfold.errors import InputError, UsageError
@@ -27,6 +28,7 @@ def open_capture(
     masks: str | os.PathLike[str] | None = None,
     cameras: str | os.PathLike[str] | None = None,
     depth: str | os.PathLike[str] | None = None,
+    bodies: str | os.PathLike[str] | None = None,
     fps: float | None = None,
 ) -> Capture:
     """Open a video, a picture or a folder of any known layout; nothing is written to it.
@@ -40,6 +42,8 @@ def open_capture(
         masks: folder of masks for a single view: `<frame>.png` or `<object>/<frame>.png`.
         cameras: a nerfstudio or D-NeRF transforms.json, or a cameras.json of ours.
         depth: folder of depth maps for a single view: .npy, 16-bit .png or .pfm.
+        bodies: folder of rigid bodies for a single view, as `fourfold prepare sfm` and the original
+            OSN write it; the cameras are then those of its background.
         fps: frames per second, in the place of what the input says.
 
     Raises:
@@ -57,11 +61,12 @@ def open_capture(
     if not place.exists():
         raise InputError("there is no such file or folder", path=place)
     source = _read(place, ReadOptions(FrameSelection.parse(frames), max_size, fps))
-    if masks is not None or depth is not None or cameras is not None:
+    if any(extra is not None for extra in (masks, depth, cameras, bodies)):
         _require_one_view(source, place)
-    source = source if masks is None else with_masks(source, Path(masks))
+    source = source if masks is None else _with_masks(source, Path(masks))
     source = source if depth is None else _with_depth(source, Path(depth))
     source = source if cameras is None else _with_cameras(source, Path(cameras))
+    source = source if bodies is None else with_bodies(source, Path(bodies).resolve())
     return Capture(place, source, max_size)
 
 
@@ -75,7 +80,7 @@ def _read(path: Path, options: ReadOptions) -> Source:
         "no known layout in this folder",
         path=path,
         expected="frames (PNG, JPEG), a DAVIS or DreamScene4D folder (JPEGImages, Annotations), "
-        "transforms.json, ims with train_meta.json, or capture.json",
+        "transforms.json, images_train with segm_sam, ims with train_meta.json, or capture.json",
         mend="Give a video file or one of these",
     )
 
@@ -83,10 +88,21 @@ def _read(path: Path, options: ReadOptions) -> Source:
 def _require_one_view(source: Source, path: Path) -> None:
     if len(source.views) > 1:
         raise UsageError(
-            f"masks, depth and cameras can be added to one view, not to {len(source.views)}",
+            f"masks, depth, cameras, bodies can be added to one view, not to {len(source.views)}",
             path=path,
             mend="Put them where the capture's own layout has them",
         )
+
+
+def _with_masks(source: Source, folder: Path) -> Source:
+    masked = with_masks(source, folder)
+    if masked.objects == source.objects or source.rigid_truth_folder is None:
+        return masked
+    note = (
+        "the masks name other objects than the capture's bodies: those and their truth are unused"
+    )
+    notes = (*masked.notes, note) if source.bodies else masked.notes
+    return replace(masked, bodies=(), rigid_truth_folder=None, notes=notes)
 
 
 def _with_depth(source: Source, folder: Path) -> Source:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Bool, Float
 
+from fourfold.capture.bodies import RigidBody
 from fourfold.errors import InputError, UsageError
 from fourfold.geometry import Camera
 
@@ -125,5 +126,11 @@ class Source:
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     truth_folder: Path | None = None
+    # the background first; frames count the selected ones, pixels are stored ones
+    bodies: tuple[RigidBody, ...] = ()
+    # views and frames whose camera has intrinsics, but no known pose
+    unposed: frozenset[tuple[str, str]] = frozenset()
+    # a capture in OSN's layout, whose truth lies beside the input
+    rigid_truth_folder: Path | None = None
     # a video is decoded once, at the working size
     prescaled: bool = False

@@ -33,7 +33,7 @@ def open_with(
 def remember_options(run: Run, options: CaptureOptions | None) -> None:
     """Write how the capture was read into the run (`capture.yml`), for `capture_of`."""
     if options is not None:
-        named = ("masks", "cameras", "depth")
+        named = ("masks", "cameras", "depth", "bodies")
         places = {name: place for name in named if (place := getattr(options, name)) is not None}
         # Resolved, so that the run can be measured from any folder.
         options = replace(options, **{name: Path(p).resolve() for name, p in places.items()})

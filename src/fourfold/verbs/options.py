@@ -23,5 +23,7 @@ class CaptureOptions:
     """Camera file (cameras.json or transforms.json), where the input brings none."""
     depth: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder of depth maps, one file per frame, where the input brings none."""
+    bodies: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
+    """Folder of rigid bodies from `fourfold prepare sfm`, where the input brings none."""
     fps: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
     """Frames per second, where the input says none or something wrong."""

@@ -5,6 +5,6 @@ A reader is a module with `LAYOUT`, `recognises(path)` and `read(path, options) 
 
 from types import ModuleType
 
-from fourfold.capture.readers import davis, dynamic_gaussians, frames, own, transforms, video
+from fourfold.capture.readers import davis, dynamic_gaussians, frames, osn, own, transforms, video
 
-READERS: tuple[ModuleType, ...] = (own, dynamic_gaussians, transforms, davis, frames, video)
+READERS: tuple[ModuleType, ...] = (own, dynamic_gaussians, osn, transforms, davis, frames, video)
