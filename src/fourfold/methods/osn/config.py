@@ -1,0 +1,110 @@
+"""Settings of the method ``osn``, as ``config.yml`` stores them."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from tyro.conf import arg
+
+from fourfold.errors import UsageError
+
+
+@dataclass(frozen=True)
+class BodyConfig:
+    """Geometry: Gaussians in the frame of each body."""
+
+    iterations: int = 700
+    """Steps of the bootstrap, in which each body is fitted alone."""
+    rounds: int = 4
+    """Times that scales are drawn anew while everything is fitted together."""
+    iterations_per_round: int = 250
+    """Steps of each round."""
+    max_gaussians: int = 60_000
+    """Most Gaussians of one body."""
+    ssim_weight: float = 0.2
+    """Share of 1 - SSIM in the image loss of the rounds; the rest is L1."""
+    depth_weight: float = 0.2
+    """Weight of the key points' depths, relative to the depth."""
+    mask_weight: float = 0.2
+    """Weight of who is seen in a pixel: cross-entropy with the masks."""
+    refine_poses: bool = True
+    """Correct the bodies' poses while everything is fitted together."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The object-scale network, beside the computed set."""
+
+    iterations: int = 300
+    """Steps each time it is trained; 0 does without a network."""
+    combinations: int = 4096
+    """Combinations of scales drawn for each step (H of the paper)."""
+    accuracy_threshold: float | None = None
+    """Occlusion accuracy above which a combination is labelled valid; --tau without it."""
+    top_share: float = 0.0
+    """At least this share of the combinations is labelled valid, the best ones."""
+    score_threshold: float = 0.5
+    """Score above which the network calls a combination valid."""
+    zbuffer: Literal["hard", "soft"] = "hard"
+    """Who is in front in a pseudo-label: the nearest layer, or softly exp(-beta depth)."""
+    beta: float = 0.1
+    """Sharpness of the soft Z-buffer, per unit of depth."""
+    loss: Literal["bce", "mse"] = "bce"
+    """Loss between scores and pseudo-labels: the paper's, or that of its program."""
+    learning_rate: float = 3e-3
+    """Learning rate of Adam."""
+
+
+@dataclass(frozen=True)
+class OSNConfig:
+    """A monocular video of rigid objects becomes every scene that explains it (OSN)."""
+
+    stages: str = "bootstrap,rounds,scales"
+    """Stages to run, in this order; a later run continues where an earlier one stopped."""
+    scales: Literal["computed", "polytope", "network"] = "computed"
+    """Which set of valid scales is used: occlusion accuracy above --tau, the strict inequalities,
+    or the learned network."""
+    tau: float = 0.99
+    """Occlusion accuracy that makes a combination of scales valid."""
+    known_scale: Annotated[str, arg(metavar="OBJECT=S,...")] = ""
+    """Scales that are known, relative to the range's middle: they pin the scene."""
+    known_size: Annotated[str, arg(metavar="OBJECT=METRES,...")] = ""
+    """Longest sides of objects that are known; needs a size for two things, or a scene in metres:
+    see the method's README."""
+    seed: int = 0
+    """Seed of everything random; the same seed gives the same scene on the same machine."""
+    body: BodyConfig = field(default_factory=BodyConfig)
+    """Settings of the geometry."""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    """Settings of the object-scale network."""
+
+    def check(self) -> None:
+        """Refuse settings that nothing can be made of.
+
+        Raises:
+            UsageError: a setting is out of its range.
+        """
+        body, network = self.body, self.network
+        threshold = network.accuracy_threshold
+        for name, value, least, most in (
+            ("tau", self.tau, 0.0, 1.0),
+            ("body.iterations", body.iterations, 1, math.inf),
+            ("body.rounds", body.rounds, 1, math.inf),
+            ("body.iterations-per-round", body.iterations_per_round, 0, math.inf),
+            ("body.max-gaussians", body.max_gaussians, 16, math.inf),
+            ("body.ssim-weight", body.ssim_weight, 0.0, 1.0),
+            ("body.depth-weight", body.depth_weight, 0.0, math.inf),
+            ("body.mask-weight", body.mask_weight, 0.0, math.inf),
+            ("network.iterations", network.iterations, 0, math.inf),
+            ("network.combinations", network.combinations, 1, math.inf),
+            ("network.accuracy-threshold", 0.5 if threshold is None else threshold, 0.0, 1.0),
+            ("network.top-share", network.top_share, 0.0, 1.0),
+            ("network.score-threshold", network.score_threshold, 0.0, 1.0),
+            ("network.beta", network.beta, 1e-6, math.inf),
+            ("network.learning-rate", network.learning_rate, 1e-9, 1.0),
+        ):
+            if not (least <= value <= most and math.isfinite(value)):
+                expected = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
+                raise UsageError(f"--{name} is {value}", expected=expected)
+        if self.scales == "network" and network.iterations == 0:
+            raise UsageError("--scales network without a network", expected="network.iterations")

@@ -1,0 +1,137 @@
+"""The scene of a fit: bodies with their rigid motions, the corrected cameras, the set of scales."""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+import fourfold
+from fourfold.capture import Capture
+from fourfold.errors import ResultError
+from fourfold.geometry import Camera, interpolate_cameras, matrix_to_quaternion
+from fourfold.methods.osn.config import OSNConfig
+from fourfold.methods.osn.fit import Fit
+from fourfold.methods.osn.footage import Footage, place_on_path
+from fourfold.scene import (
+    Appearance,
+    Gaussians,
+    RigidMotion,
+    ScaleSet,
+    Scene,
+    SceneObject,
+    StaticMotion,
+)
+from fourfold.training import to_plain
+
+FAINT = 0.02
+"""Gaussians fainter than this are left out of the scene."""
+HIDDEN_LOGIT = -12.0
+"""Change of an opacity's logit that makes a body invisible where it is not registered."""
+
+
+@torch.no_grad()
+def finish_scene(
+    fit: Fit, footage: Footage, capture: Capture, scale_set: ScaleSet, config: OSNConfig
+) -> Scene:
+    """Make the scene of a fit. The world is the background's frame, every scale is 1 in it."""
+    cameras = corrected_cameras(fit, footage)
+    world_from_camera = torch.stack([camera.world_from_camera for camera in cameras])
+    objects = []
+    for index, (body, found) in enumerate(zip(fit.bodies, footage.bodies, strict=True)):
+        shape = _visible_part(body.gaussians)
+        motion, appearance = StaticMotion(), None
+        if index:
+            frames = list(found.frames)
+            poses = torch.stack([world_from_camera[t] @ body.camera_from_object(t) for t in frames])
+            motion = _rigid_motion(frames, poses)
+            appearance = _presence(footage, index, len(shape))
+        objects.append(SceneObject(body.name, shape, motion, appearance, found.scale_range))
+    provenance: dict[str, Any] = {
+        "method": "osn",
+        "fourfold": fourfold.__version__,
+        "config": to_plain(config),
+    }
+    return Scene(
+        objects,
+        cameras,
+        fps=capture.fps,
+        up=_up(cameras),
+        background_color=footage.background_color,
+        provenance=provenance,
+        scale_set=scale_set,
+    )
+
+
+def corrected_cameras(fit: Fit, footage: Footage) -> list[Camera]:
+    """Give the cameras with the background's corrections; others lie between their neighbours."""
+    known = list(footage.bodies[0].frames)
+    path = [footage.cameras[t].moved(fit.bodies[0].camera_from_object(t).detach()) for t in known]
+    return [
+        interpolate_cameras(path, place_on_path(known, frame))
+        for frame in range(footage.num_frames)
+    ]
+
+
+def check_scene(scene: Scene) -> None:
+    """Refuse a scene that nothing can be done with.
+
+    Raises:
+        ResultError: a body without Gaussians, or numbers that are not finite.
+    """
+    for item in scene.objects:
+        if not len(item.geometry):
+            raise ResultError(f"'{item.name}' ended without a single Gaussian")
+        for name, tensor in {**item.geometry.tensors(), **item.motion.tensors()}.items():
+            if not bool(torch.isfinite(tensor).all()):
+                raise ResultError(f"'{item.name}' ended with numbers in {name} that are not finite")
+
+
+def check_scales(scene: Scene) -> None:
+    """Refuse a scene in which no combination of scales is valid.
+
+    Raises:
+        ResultError: there is none; it says how near the best one comes.
+    """
+    scale_set = scene.scale_set
+    if scale_set is None or not scale_set.names:
+        return
+    best = scale_set.sample(1, torch.Generator().manual_seed(0))
+    if not bool(best.valid.all()):
+        raise ResultError(
+            "no combination of scales explains who hides whom: the best one explains "
+            f"{float(scale_set.accuracy(best.scales)[0]):.1%} of the contested pixels. "
+            + " ".join(scale_set.describe()),
+            expected=f"more than {scale_set.tolerance:.1%}",
+            mend="Check masks and poses, or train with a lower --tau and --overwrite",
+        )
+
+
+def _visible_part(shape: Gaussians) -> Gaussians:
+    return shape.detach().select(shape.opacities > FAINT)
+
+
+def _rigid_motion(frames: list[int], poses: Float[Tensor, "T 4 4"]) -> RigidMotion:
+    return RigidMotion(
+        torch.tensor(frames, dtype=torch.float32),
+        matrix_to_quaternion(poses[:, :3, :3]),
+        poses[:, :3, 3],
+        torch.zeros(len(frames)),
+    )
+
+
+def _presence(footage: Footage, index: int, count: int) -> Appearance | None:
+    """Hide a body in frames where it is not registered; None where it always is."""
+    known = footage.known[:, index]
+    if bool(known.all()):
+        return None
+    coefficients = torch.zeros(count, 1, 4)
+    coefficients[..., 3] = HIDDEN_LOGIT
+    times = torch.arange(footage.num_frames, dtype=torch.float32)
+    return Appearance(times, (~known).float()[:, None], coefficients)
+
+
+def _up(cameras: list[Camera]) -> Float[Tensor, " 3"]:
+    """Take the pictures' mean upward direction."""
+    upward = torch.stack([-camera.camera_from_world[1, :3] for camera in cameras]).mean(0)
+    return torch.nn.functional.normalize(upward, dim=0)

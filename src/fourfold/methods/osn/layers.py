@@ -1,0 +1,88 @@
+"""What every body looks like alone in a frame, also where another hides it: its layer of depth."""
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from fourfold.estimators import grow_mask
+from fourfold.methods.osn.drawing import draw_alone
+from fourfold.methods.osn.fit import Fit
+from fourfold.methods.osn.footage import Footage
+from fourfold.scene import ContestCollector, Contests
+
+COVERED = 0.5
+"""Alpha above which a body is there."""
+RIM = 2
+"""Pixels around the visible part of an object in which its own layer says nothing: whether it is
+hidden there, or its Gaussians reach a little too far, cannot be told."""
+SOFT_PIXELS = 1024
+"""Contested pixels that a soft Z-buffer is blended on."""
+
+
+@torch.no_grad()
+def draw_layers(fit: Fit, footage: Footage, frame: int) -> Float[Tensor, "K H W"]:
+    """Give the z-depth of every body at scale 1, also where it is hidden; NaN where it is not.
+
+    A body has Gaussians only on surfaces that were seen in some frame.
+    """
+    camera = footage.cameras[frame]
+    layers = torch.full((footage.num_bodies, camera.height, camera.width), torch.nan)
+    for index, body in enumerate(fit.bodies):
+        if footage.known[frame, index]:
+            drawing = draw_alone(body, camera, frame)
+            layers[index] = drawing.depth.masked_fill(drawing.alpha <= COVERED, torch.nan)
+    return layers
+
+
+def trusted_layers(
+    layers: Float[Tensor, "K H W"], labels: Int[Tensor, "H W"]
+) -> Float[Tensor, "K H W"]:
+    """Leave out the layer of each object just outside its visible part; see RIM."""
+    trusted = layers.clone()
+    for index in range(1, len(layers)):
+        visible = labels == index
+        if visible.any():
+            trusted[index, grow_mask(visible, RIM) & ~visible] = torch.nan
+    return trusted
+
+
+def collect_contests(fit: Fit, footage: Footage) -> Contests:
+    """Gather from all frames where one body hides another, and by how much."""
+    ranges = [body.scale_range or (1.0, 1.0) for body in footage.bodies[1:]]
+    collector = ContestCollector(footage.names[1:], ranges)
+    for frame in footage.frames:
+        labels = footage.labels[frame]
+        collector.add(trusted_layers(draw_layers(fit, footage, frame), labels), labels)
+    return collector.finish()
+
+
+def sample_contested(
+    fit: Fit, footage: Footage, random: torch.Generator
+) -> tuple[Float[Tensor, "M K"], Int[Tensor, " M"], Float[Tensor, " M"]]:
+    """Draw contested pixels: depths (infinite where a body is not), who is seen, and weights.
+
+    The weights balance the ordered pairs of bodies, and sum to 1.
+    """
+    depths, labels = [], []
+    for frame in footage.frames:
+        seen = footage.labels[frame]
+        layers = trusted_layers(draw_layers(fit, footage, frame), seen).nan_to_num(torch.inf)
+        own = layers.gather(0, seen.clamp_min(0)[None])[0]
+        contested = (seen >= 0) & own.isfinite() & (layers.isfinite().sum(0) > 1)
+        depths.append(layers[:, contested].T)
+        labels.append(seen[contested])
+    depth, label = torch.cat(depths), torch.cat(labels)
+    chosen = torch.randperm(len(label), generator=random)[:SOFT_PIXELS]
+    depth, label = depth[chosen], label[chosen]
+    return depth, label, _pair_weights(depth.isfinite(), label)
+
+
+def _pair_weights(present: Bool[Tensor, "M K"], labels: Int[Tensor, " M"]) -> Float[Tensor, " M"]:
+    """Weigh pixels so that each ordered pair (seen, hidden) counts the same in all."""
+    count = present.shape[1]
+    pairs = functional.one_hot(labels, count)[:, :, None] * present[:, None, :]
+    pairs = pairs.float() * (1 - torch.eye(count))
+    sizes = pairs.sum(0)
+    weights = (pairs / sizes.clamp_min(1.0)).sum((1, 2))
+    return weights / weights.sum().clamp_min(1e-9)

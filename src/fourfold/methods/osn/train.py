@@ -1,0 +1,229 @@
+"""Train osn: each body alone, then all together at valid scales, then the set of valid scales."""
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fourfold.capture import Capture
+from fourfold.errors import UsageError
+from fourfold.methods.osn.config import OSNConfig
+from fourfold.methods.osn.drawing import draw_together
+from fourfold.methods.osn.finish import check_scales, check_scene, finish_scene
+from fourfold.methods.osn.fit import Fit, start_fit
+from fourfold.methods.osn.footage import Footage, read_footage
+from fourfold.methods.osn.scales import draw_scales, known_scales, make_scale_set, new_network
+from fourfold.methods.osn.step import bootstrap_step, choose_frame, round_step
+from fourfold.scene import ScaleNetwork, Scene
+from fourfold.splat import warm_up
+from fourfold.training import COMPILE, Checkpoint, Progress, Run, deterministic, generator
+
+STAGES = ("bootstrap", "rounds", "scales")
+CHECKPOINT_SECONDS = 20.0
+"""A kill loses little more work than this; when a checkpoint is written changes no result."""
+LOG_EVERY = 10
+
+
+@dataclass
+class State:
+    """What a stage hands on: the fit, the network, the scales drawn for the steps of a round."""
+
+    fit: Fit
+    network: ScaleNetwork | None
+    scales: Float[Tensor, "S K"] = field(default_factory=lambda: torch.zeros(0, 0))
+
+    def tensors(self) -> dict[str, Any]:
+        """Give everything that a checkpoint needs to go on, nested."""
+        network = {} if self.network is None else self.network.tensors()
+        return {"fit": self.fit.state(), "network": network, "scales": self.scales}
+
+
+def train(capture: Capture, out: Path, config: OSNConfig, overwrite: bool) -> Run:
+    """Turn a capture of rigid bodies into a scene, or go on where a run was stopped.
+
+    Raises:
+        InputError: nothing is known about the bodies' poses, or it contradicts the frames.
+        UsageError: unknown stages, a setting out of its range, or ``out`` is a run with other
+            settings.
+        ResultError: the scene is empty or not finite, or no combination of scales is valid.
+    """
+    stages = parse_stages(config.stages)
+    config.check()
+    # Which stages run now is no property of the result: all of them are stored.
+    config = replace(config, stages=",".join(STAGES))
+    footage = read_footage(capture)
+    known_scales(footage, config)  # says what is wrong with them before a run is made
+    run = Run.open(
+        out,
+        method="osn",
+        config=config,
+        capture_path=capture.path,
+        capture_fingerprint=capture.fingerprint(),
+        overwrite=overwrite,
+    )
+    with run, deterministic():
+        with run.stopwatch.lap(COMPILE), Progress(1, "compiling kernels (once per machine)") as bar:
+            warm_up()
+            bar.advance()
+        for stage in stages:
+            _run_stage(stage, capture, footage, run, config)
+    return run
+
+
+def parse_stages(text: str) -> tuple[str, ...]:
+    """Read a comma list of stages.
+
+    >>> parse_stages("bootstrap, rounds")
+    ('bootstrap', 'rounds')
+
+    Raises:
+        UsageError: an unknown stage, or stages in another order than they run in.
+    """
+    names = tuple(name.strip() for name in text.split(",") if name.strip())
+    if not names or tuple(name for name in STAGES if name in names) != names:
+        raise UsageError(f"stages {text!r}", expected=f"some of {','.join(STAGES)}, in this order")
+    return names
+
+
+def _run_stage(stage: str, capture: Capture, footage: Footage, run: Run, config: OSNConfig) -> None:
+    """Run a stage, or what is left of it."""
+    checkpoint = run.latest_checkpoint()
+    if _is_done(checkpoint, stage):
+        if stage == STAGES[-1] and checkpoint is not None:
+            _save_scene(_restore(footage, checkpoint), capture, footage, run, config)
+        return
+    before = STAGES[max(STAGES.index(stage) - 1, 0)]
+    if stage != STAGES[0] and not _is_done(checkpoint, before):
+        raise UsageError(
+            f"stage {stage} needs stage {before}", mend=f"Run --stages {before} first."
+        )
+    with run.stopwatch.lap(stage):
+        if stage == "bootstrap":
+            state = bootstrap(footage, run, config, checkpoint)
+        elif stage == "rounds":
+            assert checkpoint is not None
+            state = fit_together(footage, run, config, checkpoint)
+        else:
+            assert checkpoint is not None
+            state = _restore(footage, checkpoint)
+            _save_scene(state, capture, footage, run, config)
+    run.save_checkpoint(stage, 0, state.tensors(), {"done": True})
+
+
+def _is_done(checkpoint: Checkpoint | None, stage: str) -> bool:
+    if checkpoint is None:
+        return False
+    reached = STAGES.index(checkpoint.stage)
+    return STAGES.index(stage) < reached + bool(checkpoint.state.get("done"))
+
+
+def bootstrap(
+    footage: Footage, run: Run, config: OSNConfig, checkpoint: Checkpoint | None
+) -> State:
+    """Fit every body alone to the pixels in which it is seen."""
+    steps = config.body.iterations
+    first = 0 if checkpoint is None else checkpoint.step
+    if checkpoint is None:
+        with Progress(footage.num_bodies, "first Gaussians") as bar:
+            fit = start_fit(footage, config.body, bar)
+        network = new_network(footage.num_bodies - 1, config.seed)
+        state = State(fit, network if config.network.iterations else None)
+    else:
+        state = _restore(footage, checkpoint)
+    with Progress(steps, "bootstrap", start=first) as progress:
+        watch = _Watch(run, "bootstrap", progress)
+        for step in range(first, steps):
+            for body in state.fit.bodies:
+                body.set_rates(0.5 * step / steps, poses_move=False)
+            frame = choose_frame(footage, step, config.seed)
+            watch.after(step, bootstrap_step(state.fit, footage, config.body, frame), state)
+    return state
+
+
+def fit_together(footage: Footage, run: Run, config: OSNConfig, checkpoint: Checkpoint) -> State:
+    """Fit all bodies together, each round at scales that are valid for the bodies before it."""
+    body, state = config.body, _restore(footage, checkpoint)
+    first = checkpoint.step if checkpoint.stage == "rounds" else 0
+    steps = body.rounds * body.iterations_per_round
+    network = state.network if config.scales == "network" else None
+    color = footage.background_color
+    with Progress(steps, "rounds", start=first) as progress:
+        watch = _Watch(run, "rounds", progress)
+        for step in range(first, steps):
+            turn, place = divmod(step, body.iterations_per_round)
+            if place == 0:
+                scale_set = make_scale_set(state.fit, footage, config, network, turn)
+                random = generator(config.seed, "scales", turn)
+                state.scales = draw_scales(scale_set, body.iterations_per_round, random)
+                _preview(run, f"round-{turn}", state, footage, color)
+            for each in state.fit.bodies:
+                each.set_rates(0.5 + 0.5 * step / steps, body.refine_poses)
+            frame = choose_frame(footage, step, config.seed + 1)
+            scales = state.scales[place]
+            terms = round_step(state.fit, footage, body, frame, scales, color)
+            watch.after(step, terms, state)
+    return state
+
+
+def _restore(footage: Footage, checkpoint: Checkpoint) -> State:
+    tensors = checkpoint.tensors
+    network = new_network(footage.num_bodies - 1, 0) if tensors["network"] else None
+    if network is not None:
+        network.load_state_dict(tensors["network"])
+    return State(Fit.restore(footage, tensors["fit"]), network, tensors["scales"])
+
+
+@dataclass
+class _Watch:
+    """Logs, shows and saves the course of a stage."""
+
+    run: Run
+    stage: str
+    progress: Progress
+    saved: float = field(default_factory=time.monotonic)
+
+    def after(self, step: int, terms: dict[str, float], state: State) -> None:
+        """Take note of a step that is done."""
+        self.progress.update(step + 1, loss=terms["loss"])
+        if step % LOG_EVERY == 0:
+            self.run.log(self.stage, step, **terms)
+        if time.monotonic() - self.saved > CHECKPOINT_SECONDS:
+            self.run.save_checkpoint(self.stage, step + 1, state.tensors())
+            self.saved = time.monotonic()
+
+
+@torch.no_grad()
+def _preview(
+    run: Run, name: str, state: State, footage: Footage, color: Float[Tensor, " 3"]
+) -> None:
+    """Put the middle frame beside its drawing."""
+    frame = footage.frames[len(footage.frames) // 2]
+    indices = torch.nonzero(footage.known[frame])[:, 0].tolist()
+    camera = footage.cameras[frame]
+    drawing = draw_together(state.fit, camera, frame, indices, state.scales[0], color)
+    run.preview(name, torch.cat([footage.image(frame), drawing.colors.clamp(0, 1)], 1))
+
+
+def _save_scene(
+    state: State, capture: Capture, footage: Footage, run: Run, config: OSNConfig
+) -> None:
+    """Compute the final set of scales and save the scene, where there is none yet.
+
+    Raises:
+        ResultError: the scene fails its checks, or no combination of scales is valid; the scene
+            is saved all the same then.
+    """
+    if not run.scene_folder.exists():
+        with Progress(1, "valid scales") as bar:
+            scale_set = make_scale_set(
+                state.fit, footage, config, state.network, config.body.rounds
+            )
+            bar.advance()
+        scene = finish_scene(state.fit, footage, capture, scale_set, config)
+        check_scene(scene)
+        scene.save(run.scene_folder)
+    check_scales(Scene.load(run.scene_folder))
