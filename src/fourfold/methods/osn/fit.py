@@ -1,6 +1,7 @@
 """What is optimised: each body's Gaussians and the corrections of its poses, as leaf tensors."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -27,11 +28,13 @@ RATES: dict[str, tuple[float, float]] = {
     "log_scales": (0.01, 0.002),
     "logit_opacities": (0.05, 0.01),
     "harmonics": (0.035, 0.005),
-    "turns": (2e-4, 1e-5),
+    "turns": (1e-4, 1e-5),
     "shifts": (0.02, 0.002),
 }
 LENGTHS = ("means", "shifts")
 JOINTS = ("turns", "shifts")
+"""Corrections of poses: one tensor per frame, so that a step moves only those of its frame."""
+SURFACE = ("means", "quaternions", "log_scales", "logit_opacities", "harmonics")
 WIDEST = 6.0
 """No Gaussian may be wider than this, in pixels (standard deviation)."""
 
@@ -40,25 +43,45 @@ WIDEST = 6.0
 class TrainableBody:
     """One body's Gaussians in its own frame, and its poses with corrections that start at zero.
 
-    `tensors`: those of `Gaussians`, and `turns` (T,3) axis-angle and `shifts` (T,3) in body units,
-    applied after `poses` (T,4,4) camera_from_object; `unit`: body units per pixel.
+    `leaves`, by name: the tensors of `Gaussians`, one each, and T tensors (3,) of `turns`
+    (axis-angle) and of `shifts` (body units), which are applied after `poses` (T,4,4)
+    camera_from_object; `unit`: body units per pixel.
     """
 
     name: str
-    tensors: dict[str, Tensor]
+    leaves: dict[str, list[Tensor]]
     poses: Float[Tensor, "T 4 4"]
     unit: float
-    optimizers: dict[str, torch.optim.Adam] = field(default_factory=dict)
+    optimizers: dict[str, torch.optim.Adam]
+
+    @staticmethod
+    def of(
+        name: str,
+        tensors: Mapping[str, list[Tensor]],
+        poses: Float[Tensor, "T 4 4"],
+        unit: float,
+    ) -> "TrainableBody":
+        """Make leaf tensors, and one optimiser for each name; rates are set before each step."""
+        leaves = {
+            key: [value.detach().clone().requires_grad_() for value in values]
+            for key, values in tensors.items()
+        }
+        optimizers = {
+            key: torch.optim.Adam(values, lr=0.0, eps=1e-15, fused=True)
+            for key, values in leaves.items()
+        }
+        return TrainableBody(name, leaves, poses, unit, optimizers)
 
     @property
     def gaussians(self) -> Gaussians:
         """The Gaussians in the body's frame."""
-        return Gaussians(**{k: v for k, v in self.tensors.items() if k not in JOINTS})
+        return Gaussians(**{name: self.leaves[name][0] for name in SURFACE})
 
     def camera_from_object(self, frame: int) -> Float[Tensor, "4 4"]:
         """Give the corrected pose; differentiable in the correction."""
-        turn = quaternion_to_matrix(axis_angle_to_quaternion(self.tensors["turns"][frame]))
-        return rigid_matrix(turn, self.tensors["shifts"][frame]) @ self.poses[frame]
+        turn = axis_angle_to_quaternion(self.leaves["turns"][frame])
+        shift = self.leaves["shifts"][frame]
+        return rigid_matrix(quaternion_to_matrix(turn), shift) @ self.poses[frame]
 
     def seen(self, frame: int, scale: float = 1.0) -> Gaussians:
         """Give the Gaussians in the camera's frame, enlarged about the camera's centre.
@@ -86,7 +109,26 @@ class TrainableBody:
             optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
             widest = torch.log(torch.tensor(WIDEST * self.unit))
-            self.tensors["log_scales"].clamp_(max=widest)
+            self.leaves["log_scales"][0].clamp_(max=widest)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that a checkpoint needs to go on, nested."""
+        leaves = {
+            name: {"values": values, "adam": adam_state(self.optimizers[name])}
+            for name, values in self.leaves.items()
+        }
+        unit = torch.tensor(self.unit, dtype=torch.float64)
+        return {"leaves": leaves, "poses": self.poses, "unit": unit}
+
+    @staticmethod
+    def restore(name: str, state: Mapping[str, Any]) -> "TrainableBody":
+        """Go on from what `state` returned."""
+        saved = state["leaves"]
+        values = {key: entry["values"] for key, entry in saved.items()}
+        body = TrainableBody.of(name, values, state["poses"], float(state["unit"]))
+        for key, optimizer in body.optimizers.items():
+            load_adam_state(optimizer, saved[key]["adam"])
+        return body
 
 
 @dataclass
@@ -95,33 +137,15 @@ class Fit:
 
     bodies: list[TrainableBody]
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> list[dict[str, Any]]:
         """Return everything that a checkpoint needs to go on, nested."""
-        return {
-            f"body{index}": {
-                "poses": body.poses,
-                "unit": torch.tensor(body.unit, dtype=torch.float64),
-                **{
-                    name: {"value": tensor, "adam": adam_state(body.optimizers[name])}
-                    for name, tensor in body.tensors.items()
-                },
-            }
-            for index, body in enumerate(self.bodies)
-        }
+        return [body.state() for body in self.bodies]
 
     @staticmethod
-    def restore(footage: Footage, state: dict[str, Any]) -> "Fit":
-        """Go on from a checkpoint's state."""
-        bodies = []
-        for index, name in enumerate(footage.names):
-            saved = dict(state[f"body{index}"])
-            poses, unit = saved.pop("poses"), float(saved.pop("unit"))
-            leaves = {key: entry["value"] for key, entry in saved.items()}
-            body = make_body(name, leaves, poses, unit)
-            for key, optimizer in body.optimizers.items():
-                load_adam_state(optimizer, saved[key]["adam"])
-            bodies.append(body)
-        return Fit(bodies)
+    def restore(footage: Footage, state: list[Mapping[str, Any]]) -> "Fit":
+        """Go on from what `state` returned."""
+        pairs = zip(footage.names, state, strict=True)
+        return Fit([TrainableBody.restore(name, saved) for name, saved in pairs])
 
 
 def start_fit(footage: Footage, config: BodyConfig, progress: Progress) -> Fit:
@@ -129,19 +153,8 @@ def start_fit(footage: Footage, config: BodyConfig, progress: Progress) -> Fit:
     bodies = []
     for index, name in enumerate(footage.names):
         shape, unit = first_gaussians(footage, index, config.max_gaussians)
-        zeros = {joint: torch.zeros(footage.num_frames, 3) for joint in JOINTS}
-        poses = footage.poses[index]
-        bodies.append(make_body(name, {**shape.tensors(), **zeros}, poses, unit))
+        leaves = {key: [tensor] for key, tensor in shape.tensors().items()}
+        leaves |= {key: [torch.zeros(3)] * footage.num_frames for key in JOINTS}
+        bodies.append(TrainableBody.of(name, leaves, footage.poses[index], unit))
         progress.advance()
     return Fit(bodies)
-
-
-def make_body(
-    name: str, tensors: dict[str, Tensor], poses: Float[Tensor, "T 4 4"], unit: float
-) -> TrainableBody:
-    """Make leaf tensors and one optimiser each; rates are set before each step."""
-    leaves = {key: value.detach().clone().requires_grad_() for key, value in tensors.items()}
-    optimizers = {
-        key: torch.optim.Adam([leaf], lr=0.0, eps=1e-15, fused=True) for key, leaf in leaves.items()
-    }
-    return TrainableBody(name, leaves, poses, unit, optimizers)
