@@ -18,7 +18,9 @@ from fourfold.capture.description import (
     require_masks,
 )
 from fourfold.capture.opening import open_capture
+from fourfold.capture.osn_views import TestView
 from fourfold.capture.osn_writing import OsnFrames, OsnTruth, write_osn
+from fourfold.capture.rigid_truth import RigidTruth
 from fourfold.capture.truth import NovelView, Tracks, Truth
 from fourfold.capture.writing import FilmedView, write_capture
 
@@ -34,6 +36,8 @@ __all__ = [
     "OsnFrames",
     "OsnTruth",
     "RigidBody",
+    "RigidTruth",
+    "TestView",
     "Tracks",
     "Trajectories",
     "Truth",

@@ -12,6 +12,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fourfold.capture.bodies import RigidBody
+from fourfold.capture.names import natural_key
+from fourfold.capture.rigid_truth import RigidTruth
 from fourfold.capture.sizes import fit_size, scale_depth, scale_image, scale_mask, straighten
 from fourfold.capture.source import Source
 from fourfold.capture.truth import Truth
@@ -196,6 +198,21 @@ class Capture:
         if folder is None:
             return None
         return Truth(folder, self.frames, self.size())
+
+    @cached_property
+    def rigid_truth(self) -> RigidTruth | None:
+        """What a capture in OSN's layout knows beyond its input; None for others."""
+        source = self._source
+        if source.rigid_truth_folder is None:
+            return None
+        return RigidTruth(
+            source.rigid_truth_folder,
+            self.frames,
+            sorted(source.known_frames, key=natural_key),
+            (self.size(), self.stored_size()),
+            [self.camera(frame) for frame in range(self.num_frames)],
+            self.bodies,
+        )
 
     def fingerprint(self) -> str:
         """Return a hash over the files (names, sizes, times of change), frames and working size.
