@@ -4,10 +4,10 @@ from fourfold.capture.bodies import BACKGROUND, KeyPoints, RigidBody
 from fourfold.capture.body_files import (
     BodiesFolder,
     Trajectories,
-    body_names,
     read_bodies,
     read_trajectories,
 )
+from fourfold.capture.body_head import body_names
 from fourfold.capture.body_writing import fill_bodies, write_bodies
 from fourfold.capture.capture import Capture
 from fourfold.capture.description import (

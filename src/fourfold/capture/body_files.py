@@ -6,25 +6,26 @@ first pixel; both are turned into ours here, and back.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from fourfold.capture.arrays import read_array
 from fourfold.capture.bodies import BACKGROUND, KeyPoints, RigidBody
-from fourfold.capture.cameras import read_json
-from fourfold.capture.names import match_frame
+from fourfold.capture.body_head import (
+    HEAD,
+    order_of_bodies,
+    positions_of_frames,
+    read_head,
+    stored_intrinsics,
+)
 from fourfold.errors import InputError
 
-FORMAT = "fourfold-bodies"
-VERSION = 1
-HEAD = "bodies.json"
 OPENGL_FROM_OPENCV = torch.diag(torch.tensor([1.0, -1.0, -1.0, 1.0]))
 # OSN counts pixel centres from 0, we from 0.5.
 PIXEL_OFFSET = 0.5
@@ -62,33 +63,6 @@ class BodiesFolder:
     notes: tuple[str, ...]
 
 
-def is_bodies_folder(folder: Path) -> bool:
-    """Say whether a folder holds rigid bodies."""
-    return (folder / "poses" / "pose0.npy").is_file()
-
-
-def find_bodies_folder(folder: Path) -> Path | None:
-    """Find the folder of bodies directly in a folder, OSN's own names first; None without one."""
-    if not folder.is_dir():
-        return None
-    names = ["sam_raft", "sam_raft01", *sorted(inside.name for inside in folder.iterdir())]
-    return next((folder / name for name in names if is_bodies_folder(folder / name)), None)
-
-
-def body_names(folder: Path) -> tuple[str, ...]:
-    """Return the names of the bodies in a folder: as its head says, else "001", "002", ...
-
-    Raises:
-        InputError: the head is damaged.
-    """
-    head = _read_head(folder)
-    if head is not None:
-        return tuple(head["bodies"])
-    found = [re.fullmatch(r"pose(\d+)\.npy", path.name) for path in (folder / "poses").iterdir()]
-    count = 1 + max((int(match.group(1)) for match in found if match), default=-1)
-    return (BACKGROUND, *(f"{index:03d}" for index in range(1, count)))
-
-
 def read_bodies(
     folder: Path,
     object_names: Sequence[str],
@@ -110,9 +84,9 @@ def read_bodies(
     Raises:
         InputError: the folder is damaged, or of other objects or frames.
     """
-    head = _read_head(folder)
-    order = _order_of_bodies(folder, object_names)
-    positions = _positions(folder, head, known_frames, frames or known_frames)
+    head = read_head(folder)
+    order = order_of_bodies(folder, object_names)
+    positions = positions_of_frames(folder, head, known_frames, frames or known_frames)
     num_frames = len(head["frames"]) if head else len(known_frames)
     notes: list[str] = []
     bodies = []
@@ -130,7 +104,7 @@ def read_bodies(
     files = [file for file in files if file.name != "scales_gt.npy"]
     return BodiesFolder(
         tuple(bodies),
-        None if head is None else _intrinsics(folder, head, size),
+        None if head is None else stored_intrinsics(folder, head, size),
         tuple(sorted(files)) + ((folder / HEAD,) if head else ()),
         tuple(notes),
     )
@@ -150,90 +124,6 @@ def read_trajectories(folder: Path) -> Trajectories | None:
     return Trajectories(
         pixels.astype(np.float32) + PIXEL_OFFSET, visible.astype(bool), bodies.astype(np.int64)
     )
-
-
-def read_array(path: Path, shape: tuple[int | None, ...]) -> np.ndarray:
-    """Read a `.npy` array of numbers; None in the shape stands for any length.
-
-    Raises:
-        InputError: missing, damaged, or of another shape.
-    """
-    expected = f"numbers of shape ({', '.join('any' if n is None else str(n) for n in shape)})"
-    try:
-        array = np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise InputError("there is no such file", path=path, expected=expected) from error
-    except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"damaged ({error})", path=path, expected=expected) from error
-    same = len(array.shape) == len(shape)
-    same = same and all(n is None or n == m for n, m in zip(shape, array.shape, strict=True))
-    if not same or array.dtype.kind not in "fiub":
-        raise InputError(
-            f"an array of shape {array.shape} and type {array.dtype}", path=path, expected=expected
-        )
-    return array
-
-
-def _read_head(folder: Path) -> dict[str, Any] | None:
-    file = folder / HEAD
-    if not file.is_file():
-        if not is_bodies_folder(folder):
-            raise InputError(
-                "not a folder of rigid bodies",
-                path=folder,
-                expected="poses/pose0.npy, depth/depth0.npy, ...",
-                mend="Make one with `fourfold prepare sfm`",
-            )
-        return None
-    head = read_json(file)
-    keys = {"bodies", "frames", "width", "height"}
-    if not isinstance(head, dict) or head.get("format") != FORMAT or not keys <= set(head):
-        raise InputError("not the head of a folder of bodies", path=file, expected=FORMAT)
-    if head.get("version") != VERSION:
-        raise InputError(
-            f"the bodies have version {head.get('version')}",
-            path=file,
-            expected=f"version {VERSION}",
-            mend="Use the release of Fourfold that wrote it",
-        )
-    return head
-
-
-def _order_of_bodies(folder: Path, object_names: Sequence[str]) -> list[int]:
-    """Return the number in the folder of the background and of each object."""
-    wanted = [BACKGROUND, *object_names]
-    stored = list(body_names(folder))
-    if (folder / HEAD).is_file() and set(stored) == set(wanted):
-        return [stored.index(name) for name in wanted]
-    if (folder / HEAD).is_file() or len(stored) != len(wanted):
-        raise InputError(
-            f"the folder has the bodies {', '.join(stored)}",
-            path=folder,
-            expected=f"those of the capture: {', '.join(wanted)}",
-            mend="Give the bodies that were made from these masks",
-        )
-    return list(range(len(wanted)))
-
-
-def _positions(
-    folder: Path, head: dict[str, Any] | None, known: Sequence[str], frames: Sequence[str]
-) -> list[int | None]:
-    """Return where each frame stands in the folder's arrays, None where it is not in them."""
-    if head is None:
-        order = {name: index for index, name in enumerate(known)}
-        return [order[frame] for frame in frames]
-    place: dict[str, int] = {}
-    for index, name in enumerate(head["frames"]):
-        frame = match_frame(name, frozenset(known))
-        if frame is None:
-            raise InputError(
-                "the bodies have a frame that the capture has not",
-                path=folder / HEAD,
-                frame=name,
-                expected=f"a name such as {known[0]}",
-            )
-        place[frame] = index
-    return [place.get(frame) for frame in frames]
 
 
 def _read_body(folder: Path, name: str, index: int, num_frames: int) -> tuple[RigidBody, int]:
@@ -275,19 +165,6 @@ def _read_points(folder: Path, index: int, num_frames: int) -> tuple[KeyPoints, 
         errors=kept[:, 3],
     )
     return points, dropped
-
-
-def _intrinsics(folder: Path, head: dict[str, Any], size: tuple[int, int]) -> Tensor | None:
-    stored = head.get("intrinsics")
-    if stored is None:
-        return None
-    try:
-        matrix = torch.tensor(stored, dtype=torch.float32)
-    except (TypeError, ValueError):
-        matrix = torch.zeros(0)
-    if matrix.shape != (3, 3):
-        raise InputError("the intrinsics are no matrix", path=folder / HEAD, expected="3x3 numbers")
-    return matrix * torch.tensor([[size[0] / head["width"]], [size[1] / head["height"]], [1.0]])
 
 
 def _registration_notes(bodies: Sequence[RigidBody], num_frames: int) -> list[str]:

@@ -13,14 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fourfold.capture.bodies import BACKGROUND, RigidBody
-from fourfold.capture.body_files import (
-    FORMAT,
-    HEAD,
-    OPENGL_FROM_OPENCV,
-    PIXEL_OFFSET,
-    VERSION,
-    Trajectories,
-)
+from fourfold.capture.body_files import OPENGL_FROM_OPENCV, PIXEL_OFFSET, Trajectories
+from fourfold.capture.body_head import FORMAT, HEAD, VERSION
 from fourfold.errors import UsageError
 from fourfold.files import replace_folder
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool, Int
 
-from fourfold.capture.body_files import read_array
+from fourfold.capture.arrays import read_array
 from fourfold.capture.images import opened, require_size
 from fourfold.capture.names import list_files, match_frame
 from fourfold.capture.source import MasksLoader

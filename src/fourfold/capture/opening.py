@@ -66,7 +66,7 @@ def open_capture(
     source = source if masks is None else _with_masks(source, Path(masks))
     source = source if depth is None else _with_depth(source, Path(depth))
     source = source if cameras is None else _with_cameras(source, Path(cameras))
-    source = source if bodies is None else with_bodies(source, Path(bodies).resolve())
+    source = source if bodies is None else _with_bodies(source, Path(bodies).resolve())
     return Capture(place, source, max_size)
 
 
@@ -103,6 +103,12 @@ def _with_masks(source: Source, folder: Path) -> Source:
     )
     notes = (*masked.notes, note) if source.bodies else masked.notes
     return replace(masked, bodies=(), rigid_truth_folder=None, notes=notes)
+
+
+def _with_bodies(source: Source, folder: Path) -> Source:
+    if not folder.exists():
+        recover_folder(folder)
+    return with_bodies(source, folder)
 
 
 def _with_depth(source: Source, folder: Path) -> Source:

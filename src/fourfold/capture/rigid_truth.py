@@ -13,8 +13,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from fourfold.capture.arrays import read_array
 from fourfold.capture.bodies import RigidBody
-from fourfold.capture.body_files import find_bodies_folder, read_array
+from fourfold.capture.body_head import find_bodies_folder
 from fourfold.capture.camera_alignment import fit_camera_paths, move_camera
 from fourfold.capture.cameras import read_json
 from fourfold.capture.depths import DEFAULT_DEPTH_UNIT, DEPTH_SUFFIXES, read_depth

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from fourfold.capture.body_files import body_names, find_bodies_folder
+from fourfold.capture.body_head import body_names, find_bodies_folder
 from fourfold.capture.label_maps import find_label_maps, label_loaders, read_label_map
 from fourfold.capture.names import has_images, list_images
 from fourfold.capture.osn_transforms import OsnTransforms, read_osn_transforms
