@@ -175,7 +175,7 @@ def test_kid_football(real_capture):
     # the ball covers 0.8 to 1.1 % of the picture
     assert (boy.num_frames, ball.num_frames) == (11, 11)
     assert 0.008 < ball.area < 0.011
-    assert found.missing == {"dreamscene4d": ()}
+    assert found.missing["dreamscene4d"] == ()
     require_masks(capture)
     require_frames(capture)
 

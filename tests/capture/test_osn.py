@@ -14,6 +14,7 @@ from fourfold.capture import (
     KeyPoints,
     OsnFrames,
     RigidBody,
+    describe,
     open_capture,
     write_bodies,
     write_capture,
@@ -67,6 +68,17 @@ def _bodies(names=("background", "mug", "house"), without=()) -> list[RigidBody]
         )
         for k, name in enumerate(names)
     ]
+
+
+def test_what_is_missing_for_the_method(tmp_path):
+    found = describe(open_capture(write_osn(tmp_path / "c", _frames())))
+    assert found.has_truth
+    assert found.missing["osn"] == (
+        "rigid bodies (fourfold prepare sfm CAPTURE --out DIR, then --bodies DIR)",
+    )
+    folder = write_osn(tmp_path / "c", _frames(), bodies=_bodies())
+    assert describe(open_capture(folder)).missing["osn"] == ()
+    assert describe(open_capture(folder, frames="1")).missing["osn"] == ("a second frame",)
 
 
 def test_frames_and_masks_without_bodies(tmp_path):

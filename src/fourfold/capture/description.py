@@ -81,9 +81,12 @@ def describe(capture: Capture) -> Description:
         stored_height=stored[1],
         channels=tuple(sorted(capture.channels)),
         objects=_objects(capture),
-        missing={"dreamscene4d": _missing_for_dreamscene4d(capture)},
+        missing={
+            "dreamscene4d": _missing_for_dreamscene4d(capture),
+            "osn": _missing_for_osn(capture),
+        },
         notes=capture.notes,
-        has_truth=capture.truth is not None,
+        has_truth=capture.truth is not None or capture.rigid_truth is not None,
     )
 
 
@@ -111,6 +114,15 @@ def _missing_for_dreamscene4d(capture: Capture) -> tuple[str, ...]:
         missing.append("object masks (--masks DIR)")
     elif not capture.areas.any():
         missing.append("masks that are not empty")
+    if capture.num_frames < _MIN_FRAMES:
+        missing.append("a second frame")
+    return tuple(missing)
+
+
+def _missing_for_osn(capture: Capture) -> tuple[str, ...]:
+    missing = []
+    if not capture.bodies:
+        missing.append("rigid bodies (fourfold prepare sfm CAPTURE --out DIR, then --bodies DIR)")
     if capture.num_frames < _MIN_FRAMES:
         missing.append("a second frame")
     return tuple(missing)
