@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
+from torch import Tensor
 
 from fourfold.errors import MissingDependencyError
 from fourfold.geometry import Camera
@@ -49,17 +51,28 @@ class FilmedScene:
     def __init__(self, stage: Stage, time: float) -> None:
         self._mi = load_mitsuba()
         self.vertices = [to_world(actor.vertices_at(time)) for actor in stage.actors]
-        self._scene = _lit_scene(self._mi, stage, self.vertices)
-        self._guides = [_glowing_scene(self._mi, *look) for look in _looks(stage, self.vertices)]
+        self._stage = stage
+        self._scene = (
+            self._guides[0] if stage.glowing else _lit_scene(self._mi, stage, self.vertices)
+        )
         self._shapes = _shape_numbers(self._scene, len(stage.actors))
+
+    @cached_property
+    def _guides(self) -> list[Any]:
+        """The surfaces shining in their own colours, and in those of their normals."""
+        return [_glowing_scene(self._mi, *look) for look in _looks(self._stage, self.vertices)]
 
     def photograph(self, camera: Camera, samples: int, seed: int) -> Float[np.ndarray, "H W 3"]:
         """Render the image, linear RGB, by path tracing with `samples` paths per pixel.
 
         The light on the surfaces is freed of noise (`denoise`), the surfaces' colours are not
-        touched.
+        touched. A glowing stage has no noise: its surfaces show their own colours.
         """
         sampler = {"type": "multijitter", "sample_count": samples}
+        if self._stage.glowing:
+            return self._render(
+                self._scene, camera, {"type": "path", "max_depth": 1}, sampler, seed
+            )
         path = {"type": "path", "max_depth": _BOUNCES}
         noisy = self._render(self._scene, camera, path, sampler, seed)
         # the same places in every pixel: at edges reflectance and image mix alike
@@ -116,6 +129,8 @@ class FilmedScene:
             "type": "perspective",
             "fov_axis": "y",
             "fov": camera.vertical_fov,
+            "principal_point_offset_x": _offset(camera.intrinsics[0, 2], camera.width),
+            "principal_point_offset_y": _offset(camera.intrinsics[1, 2], camera.height),
             "near_clip": 0.01,
             "far_clip": 100.0,
             "to_world": self._mi.ScalarTransform4f(_mitsuba_pose(camera)),
@@ -194,6 +209,11 @@ def _shape_numbers(scene: Any, actors: int) -> list[int]:
 def _mitsuba_pose(camera: Camera) -> Float[np.ndarray, "4 4"]:
     """Give world_from_camera for Mitsuba's camera, which has x left and y up."""
     return camera.world_from_camera.double().numpy() @ np.diag([-1.0, -1.0, 1.0, 1.0])
+
+
+def _offset(principal: Tensor, size: int) -> float:
+    """Give how far Mitsuba has to move the image's middle from the axis, in image sizes."""
+    return 0.5 - float(principal) / size
 
 
 def _rgb(value: tuple[float, float, float]) -> dict[str, Any]:

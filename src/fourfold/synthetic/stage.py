@@ -73,7 +73,8 @@ class Viewpoint:
 class Stage:
     """A scene to be filmed: `seconds` long, `viewpoint_at` a time in seconds, `pivot` (3,).
 
-    `sky` is the linear RGB radiance that comes from where the room is open.
+    `sky` is the linear RGB radiance that comes from where the room is open. On a `glowing` stage
+    no light falls: every surface shines in its own colour, wherever it is.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Stage:
     sky: tuple[float, float, float]
     viewpoint_at: Callable[[float], Viewpoint]
     pivot: tuple[float, float, float]
+    glowing: bool = False
 
 
 def world_camera(viewpoint: Viewpoint, width: int, height: int) -> Camera:

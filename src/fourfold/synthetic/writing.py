@@ -20,12 +20,15 @@ class Storage:
     """How a capture's files are stored, and for which frames.
 
     `jpeg_quality` None stores images as PNG. Novel views are stored for every `novel_every`-th
-    frame, the true depth for every `depth_every`-th, from the first.
+    frame, the true depth for every `depth_every`-th, from the first. In OSN's layout `compact`
+    stores label maps and depths as PNG; a row of pixels has `points_across` key points.
     """
 
     jpeg_quality: int | None = None
     novel_every: int = 1
     depth_every: int = 1
+    compact: bool = False
+    points_across: int = 80
 
     @property
     def image_suffix(self) -> str:
