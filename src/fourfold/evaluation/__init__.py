@@ -5,6 +5,10 @@ from fourfold.evaluation.baselines import WarpedFrame, mask_box, warp_nearest_fr
 from fourfold.evaluation.billboards import Card, render_cards, view_with_cards
 from fourfold.evaluation.charts import Curve, draw_curve, training_curves
 from fourfold.evaluation.contact_sheet import contact_sheet
+from fourfold.evaluation.covisibility import covisibility_mask, covisible_by_flow
+from fourfold.evaluation.depth_metrics import ssimae, ssimse
+from fourfold.evaluation.lpips import Lpips
+from fourfold.evaluation.masked_ssim import masked_ssim
 from fourfold.evaluation.metric_names import describe_metric, format_metric
 from fourfold.evaluation.metrics import (
     endpoint_error,
@@ -30,6 +34,7 @@ from fourfold.evaluation.protocol import (
     score_warped_frames,
 )
 from fourfold.evaluation.report import Picture, Report, render_report, write_report
+from fourfold.evaluation.segmentation import mean_iou, panoptic_quality
 from fourfold.evaluation.tracks import (
     PredictedTracks,
     counted_entries,
@@ -42,6 +47,7 @@ from fourfold.evaluation.tracks import (
 __all__ = [
     "Card",
     "Curve",
+    "Lpips",
     "Picture",
     "PredictedTracks",
     "Report",
@@ -50,6 +56,8 @@ __all__ = [
     "contact_sheet",
     "count_ordered_pairs",
     "counted_entries",
+    "covisibility_mask",
+    "covisible_by_flow",
     "depth_order_accuracy",
     "describe_metric",
     "draw_curve",
@@ -63,9 +71,12 @@ __all__ = [
     "iou",
     "mask_box",
     "mask_iou",
+    "masked_ssim",
+    "mean_iou",
     "mean_of_records",
     "mean_over_frames",
     "median_depths",
+    "panoptic_quality",
     "predict_tracks",
     "psnr",
     "query_objects",
@@ -76,6 +87,8 @@ __all__ = [
     "score_image",
     "score_warped_frames",
     "ssim",
+    "ssimae",
+    "ssimse",
     "to_pillow",
     "track_epe_2d",
     "track_epe_3d",

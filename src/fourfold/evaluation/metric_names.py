@@ -26,6 +26,19 @@ _NAMES = {
     "track_epe_2d": MetricName("Track error, image", "px", 2, "lower"),
     "track_epe_3d": MetricName("Track error, space", "units", 3, "lower"),
     "depth_order_accuracy": MetricName("Depth order right", "", 3, "higher"),
+    "lpips": MetricName("LPIPS", "", 3, "lower"),
+    "ssimae": MetricName("Depth error (SSIMAE)", "", 3, "lower"),
+    "ssimse": MetricName("Depth error, squared", "", 3, "lower"),
+    "pq": MetricName("Panoptic quality", "", 3, "higher"),
+    "miou": MetricName("Mean IoU", "", 3, "higher"),
+    "scale_precision": MetricName("Scale set: precision", "", 3, "higher"),
+    "scale_recall": MetricName("Scale set: recall", "", 3, "higher"),
+    "network_precision": MetricName("Scale network: precision", "", 3, "higher"),
+    "network_recall": MetricName("Scale network: recall", "", 3, "higher"),
+    "true_scale_score": MetricName("Score of the true scale", "", 3, "higher"),
+    "scale_mse": MetricName("Scale error, squared", "", 3, "lower"),
+    "scale_box_share": MetricName("Valid share of the box", "", 3),
+    "scale_set_seconds": MetricName("Time for the scale set"),
     "seconds": MetricName("Training time"),
     "peak_memory_mb": MetricName("Peak memory", "MB", 0, "lower"),
     "num_gaussians": MetricName("Gaussians", "", 0),
@@ -36,6 +49,9 @@ _PREFIXES = {
     "novel20_": "±20°",
     "novel45_": "±45°",
     "billboard_": "billboard",
+    "true_scale_": "true scale",
+    "oracle_": "oracle",
+    "ceiling_": "ceiling",
 }
 
 
@@ -47,13 +63,17 @@ def describe_metric(key: str) -> MetricName:
     """
     notes = []
     name = key
-    while prefix := next((p for p in _PREFIXES if name.startswith(p)), None):
+    while name not in _NAMES and (prefix := _prefix(name)) is not None:
         notes.append(_PREFIXES[prefix])
         name = name.removeprefix(prefix)
     known = _NAMES.get(name)
     if known is None:
         return MetricName(key, digits=3)
     return MetricName(", ".join([known.label, *notes]), known.unit, known.digits, known.better)
+
+
+def _prefix(name: str) -> str | None:
+    return next((prefix for prefix in _PREFIXES if name.startswith(prefix)), None)
 
 
 def format_metric(key: str, value: Any) -> str:

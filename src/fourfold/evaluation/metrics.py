@@ -10,10 +10,10 @@ from torch import Tensor
 
 # Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
 # structural similarity", 2004: an 11x11 Gaussian window of sigma 1.5, K1 = .01, K2 = .03.
-_SSIM_RADIUS = 5
-_SSIM_SIGMA = 1.5
-_SSIM_K1 = 0.01
-_SSIM_K2 = 0.03
+SSIM_RADIUS = 5
+SSIM_SIGMA = 1.5
+SSIM_K1 = 0.01
+SSIM_K2 = 0.03
 
 
 def psnr(
@@ -53,18 +53,18 @@ def ssim(image: Float[Tensor, "H W C"], target: Float[Tensor, "H W C"]) -> Float
     1.0
     """
     _check_same_shape(image, target)
-    if min(image.shape[:2]) <= _SSIM_RADIUS:
+    if min(image.shape[:2]) <= SSIM_RADIUS:
         raise ValueError(f"SSIM needs images of at least 6x6 pixels, got {tuple(image.shape)}")
     both = torch.stack([image, target]).permute(0, 3, 1, 2)
-    a, b = F.pad(both, (_SSIM_RADIUS,) * 4, mode="reflect")
+    a, b = F.pad(both, (SSIM_RADIUS,) * 4, mode="reflect")
     mean_a, mean_b, square_a, square_b, product = _blur(
-        torch.stack([a, b, a * a, b * b, a * b]), _gaussian_window(image)
+        torch.stack([a, b, a * a, b * b, a * b]), gaussian_window(image)
     )
     # Rounding can push a variance below zero, where the formula would leave [-1, 1].
     variance_a = (square_a - mean_a * mean_a).clamp_min(0)
     variance_b = (square_b - mean_b * mean_b).clamp_min(0)
     covariance = product - mean_a * mean_b
-    c1, c2 = _SSIM_K1**2, _SSIM_K2**2
+    c1, c2 = SSIM_K1**2, SSIM_K2**2
     luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
     structure = (2 * covariance + c2) / (variance_a + variance_b + c2)
     return (luminance * structure).mean()
@@ -156,9 +156,10 @@ def mean_of_records(records: Iterable[Mapping[str, float]], prefix: str = "") ->
 _NAN = torch.tensor(math.nan)
 
 
-def _gaussian_window(like: Tensor) -> Float[Tensor, "S"]:
-    offsets = torch.arange(-_SSIM_RADIUS, _SSIM_RADIUS + 1, dtype=like.dtype, device=like.device)
-    window = torch.exp(-0.5 * (offsets / _SSIM_SIGMA) ** 2)
+def gaussian_window(like: Tensor) -> Float[Tensor, "S"]:
+    """Give SSIM's window along one axis, 11 weights that sum to 1, of the type of `like`."""
+    offsets = torch.arange(-SSIM_RADIUS, SSIM_RADIUS + 1, dtype=like.dtype, device=like.device)
+    window = torch.exp(-0.5 * (offsets / SSIM_SIGMA) ** 2)
     return window / window.sum()
 
 
