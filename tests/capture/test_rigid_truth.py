@@ -201,6 +201,26 @@ def test_test_cameras_of_real_captures_are_aligned(tmp_path):
     assert view.camera.focal == (14, 14)
 
 
+def test_a_merged_sequence_brings_its_own_training_frames(tmp_path):
+    # the training file agrees with the bodies; the test file is of a second, merged solution
+    real = replace(_frames(), world_from_object=None)
+    test = replace(_frames([2]), world_from_object=None, world_from_camera=_arc(3)[1:2])
+    bodies = [_body(0, "background", torch.eye(4)), *_bodies()[1:]]
+    folder = write_osn(tmp_path / "c", real, test, kind="kitti", bodies=bodies)
+    (same,) = _truth(folder).test_views()
+    merged = similarity_matrix(4.0, _turn(0.1, 0.7, 0), torch.tensor([1.0, 2, 3])).double()
+    files = [folder / f"transforms_{split}.json" for split in ("test", "train")]
+    entries = [entry for file in files for entry in json.loads(file.read_text())["frames"]]
+    for entry in entries:
+        moved = merged @ torch.tensor(entry["transform_matrix"], dtype=torch.float64)
+        moved[:3, :3] /= 4
+        entry["transform_matrix"] = moved.tolist()
+    files[0].write_text(json.dumps({**json.loads(files[0].read_text()), "frames": entries}))
+    (view,) = _truth(folder).test_views()
+    expected = same.camera.camera_from_world
+    torch.testing.assert_close(view.camera.camera_from_world, expected, atol=1e-4, rtol=1e-4)
+
+
 def test_views_follow_the_working_size(tmp_path):
     folder = write_osn(tmp_path / "c", _frames(), _frames([2]))
     (view,) = _truth(folder, max_size=4).test_views()

@@ -26,7 +26,7 @@ class OsnPose:
         world_from_object: (K, 4, 4) rigid, the background first; None but in `indoor`.
         view: index of the training frame whose camera it is.
         time_step: index of the training frame whose time it is.
-        name: of the picture, where the file names it.
+        name, folder: of the picture, where the file names it.
     """
 
     world_from_camera: Float[Tensor, "4 4"]
@@ -34,6 +34,7 @@ class OsnPose:
     view: int
     time_step: int
     name: str | None
+    folder: str | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,22 +63,27 @@ class OsnTransforms:
         x, y = (side / 2 + PIXEL_OFFSET for side in size)
         return torch.tensor([[focal, 0, x], [0, focal, y], [0, 0, 1]])
 
-    def by_picture(self, names: Sequence[str]) -> dict[str, OsnPose]:
-        """Pair the poses with pictures: by name where the file names them, else in order.
+    def of_folder(self, folder: str) -> tuple[OsnPose, ...]:
+        """Give the poses of the pictures in a folder, as the file names them."""
+        return tuple(pose for pose in self.poses if pose.folder == folder)
+
+    def by_picture(self, folder: str, names: Sequence[str]) -> dict[str, OsnPose]:
+        """Pair poses with a folder's pictures: by name where the file names them, else in order.
 
         Raises:
             InputError: a picture has no pose, or the numbers differ.
         """
-        named = {pose.name: pose for pose in self.poses}
+        poses = self.of_folder(folder) or self.poses
+        named = {pose.name: pose for pose in poses}
         if set(names) <= set(named):
             return {name: named[name] for name in names}
-        if len(names) != len(self.poses):
+        if len(names) != len(poses):
             raise InputError(
-                f"{len(self.poses)} poses for {len(names)} pictures",
+                f"{len(poses)} poses for {len(names)} pictures",
                 path=self.path,
                 expected="one for each picture, in the order of their names",
             )
-        return dict(zip(names, self.poses, strict=True))
+        return dict(zip(names, poses, strict=True))
 
 
 def read_osn_transforms(path: Path) -> OsnTransforms:
@@ -116,5 +122,8 @@ def _pose(entry: dict[str, Any], index: int, path: Path) -> OsnPose:
         raise InputError(
             f"view {view!r}, time_step {step!r}", path=path, frame=index, expected="whole numbers"
         )
-    name = entry.get("file_path")
-    return OsnPose(camera, objects, view, step, Path(name).stem if isinstance(name, str) else None)
+    stored = entry.get("file_path")
+    if not isinstance(stored, str):
+        return OsnPose(camera, objects, view, step, None, None)
+    file = Path(stored)
+    return OsnPose(camera, objects, view, step, file.stem, file.parent.name or None)

@@ -125,7 +125,9 @@ def find_test_views(
     pictures = list_images(place / "images_test")
     transforms = read_osn_transforms(file)
     found = []
-    for index, (name, pose) in enumerate(transforms.by_picture(tuple(pictures)).items()):
+    for index, (name, pose) in enumerate(
+        transforms.by_picture("images_test", tuple(pictures)).items()
+    ):
         camera = _file_camera(transforms, pose, image_size(pictures[name], name), ratio)
         view = TestView(name, pose.time_step, camera, combination, depth_unit, pictures[name])
         view = replace(

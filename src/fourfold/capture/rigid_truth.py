@@ -79,7 +79,7 @@ class RigidTruth:
     @cached_property
     def _poses(self) -> list[OsnPose]:
         transforms = read_osn_transforms(self.folder / "transforms_train.json")
-        paired = transforms.by_picture(self._known)
+        paired = transforms.by_picture("images_train", self._known)
         return [paired[frame] for frame in self._frames]
 
     @cached_property
@@ -235,12 +235,19 @@ class RigidTruth:
 
     @cached_property
     def _capture_from_file(self) -> Float[Tensor, "4 4"] | None:
-        """The similarity from the file's world to the capture's; None where they are the same."""
-        posed = [(t, camera) for t, camera in enumerate(self._cameras) if camera is not None]
-        filed = self.world_from_camera[[t for t, _ in posed]]
+        """The similarity from the test file's world to the capture's; None where they are one.
+
+        The test file may hold the training frames too: those of a merged or stereo sequence.
+        """
+        filed_poses = self._filed_poses()
+        posed = [
+            (camera.world_from_camera, filed_poses[frame].world_from_camera)
+            for camera, frame in zip(self._cameras, self._frames, strict=True)
+            if camera is not None and frame in filed_poses
+        ]
         if not posed:
             return None
-        own = torch.stack([camera.world_from_camera for _, camera in posed])
+        own, filed = (torch.stack(poses) for poses in zip(*posed, strict=True))
         if torch.allclose(filed, own, atol=_SAME_POSE):
             return None
         try:
@@ -250,6 +257,13 @@ class RigidTruth:
                 f"the poses of the bodies and those of the file cannot be aligned ({error})",
                 path=self.folder / "transforms_train.json",
             ) from error
+
+    def _filed_poses(self) -> dict[str, OsnPose]:
+        """Give the poses of training frames in the world of the test file, by name."""
+        tests = read_osn_transforms(self.folder / "transforms_test.json")
+        merged = {pose.name: pose for pose in tests.of_folder("images_train")}
+        named = {frame: merged[frame] for frame in self._frames if frame in merged}
+        return named or dict(zip(self._frames, self._poses, strict=True))
 
 
 def _fit_body(body: RigidBody, true: Float[Tensor, "T 4 4"]) -> Float[Tensor, "4 4"] | None:

@@ -56,7 +56,7 @@ def _cameras(
     source: Source, transforms: OsnTransforms, pictures: tuple[str, ...]
 ) -> dict[tuple[str, str], Camera]:
     size = source.sizes[MAIN_VIEW]
-    poses, intrinsics = transforms.by_picture(pictures), transforms.intrinsics(size)
+    poses, intrinsics = transforms.by_picture(_IMAGES, pictures), transforms.intrinsics(size)
     return {
         (MAIN_VIEW, frame): Camera(invert_rigid(poses[frame].world_from_camera), intrinsics, *size)
         for frame in source.frames
