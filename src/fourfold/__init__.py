@@ -21,6 +21,7 @@ _HOMES = {
     "eval": "fourfold.verbs",
     "export": "fourfold.verbs",
     "info": "fourfold.verbs",
+    "prepare": "fourfold.verbs",
     "render": "fourfold.verbs",
     "synth": "fourfold.verbs",
     "train": "fourfold.verbs",
@@ -42,6 +43,7 @@ __all__ = [
     "eval",
     "export",
     "info",
+    "prepare",
     "render",
     "synth",
     "train",
@@ -62,7 +64,7 @@ if TYPE_CHECKING:
     from fourfold.geometry import Camera
     from fourfold.scene import Gaussians, Scene, SceneObject
     from fourfold.training import Run
-    from fourfold.verbs import demo, eval, export, info, render, synth, train
+    from fourfold.verbs import demo, eval, export, info, prepare, render, synth, train
 
 
 def __getattr__(name: str) -> Any:

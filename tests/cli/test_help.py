@@ -9,7 +9,7 @@ import pytest
 from fourfold.cli.commands import commands
 from fourfold.verbs.methods import METHODS
 
-VERBS = ("demo", "info", "train", "render", "eval", "export", "synth", "version")
+VERBS = ("demo", "info", "prepare", "train", "render", "eval", "export", "synth", "version")
 
 
 def _fourfold(*words: str) -> subprocess.CompletedProcess[str]:
@@ -99,7 +99,7 @@ def _fields_with_docs(kind: type) -> set[str]:
     import inspect
     import textwrap
 
-    documented = {"options", "config"}  # groups: their fields have their own texts
+    documented = {"options", "config", "sfm"}  # groups: their fields have their own texts
     for base in kind.__mro__[:-1]:
         if not dataclasses.is_dataclass(base):
             continue

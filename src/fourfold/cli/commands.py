@@ -12,6 +12,7 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
 import fourfold
 from fourfold.verbs.methods import METHODS, Method
 from fourfold.verbs.options import CaptureOptions
+from fourfold.verbs.prepare import SfmOptions
 from fourfold.verbs.render import RenderOptions
 from fourfold.verbs.synth import SynthOptions
 
@@ -80,6 +81,41 @@ class Info(Command):
         from fourfold.cli import printing
 
         printing.print_description(fourfold.info(self.path, self.options))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepare(Command):
+    """Make what a method needs beside the frames: poses and points of rigid bodies (sfm)."""
+
+    what: Annotated[Positional[Literal["sfm"]], arg(metavar="sfm")]
+    """sfm: structure from motion of the background and each object (needs pycolmap)."""
+    capture: Annotated[Positional[Path], arg(metavar="CAPTURE")]
+    """Video file, or folder of a capture with object masks."""
+    out: Annotated[Path, arg(metavar="DIR")]
+    """Folder to write; --bodies DIR and --cameras DIR/cameras.json read it."""
+    sfm: Annotated[SfmOptions, arg(name="")] = field(default_factory=SfmOptions)
+    options: Annotated[CaptureOptions, arg(name="")] = field(default_factory=CaptureOptions)
+    overwrite: Flag = False
+    """Replace what is there."""
+
+    def run(self) -> None:
+        """Prepare, and say how well each body went."""
+        from fourfold.cli import printing
+
+        prepared = fourfold.prepare(
+            self.what,
+            self.capture,
+            out=self.out,
+            options=self.sfm,
+            overwrite=self.overwrite,
+            capture_options=self.options,
+        )
+        printing.print_health(prepared.health)
+        printing.print_path("wrote", prepared.path)
+        printing.print_next(
+            f"fourfold train osn {self.capture} --bodies {self.out}",
+            f"fourfold train dreamscene4d {self.capture} --cameras {self.out / 'cameras.json'}",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,6 +252,7 @@ def commands(words: Sequence[str]) -> Any:
     kinds = {
         "demo": Demo,
         "info": Info,
+        "prepare": Prepare,
         "train": train_command(METHODS[method]),
         "render": Render,
         "eval": Eval,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +12,7 @@ from rich.table import Table
 
 if TYPE_CHECKING:
     from fourfold.capture import Description
+    from fourfold.estimators.structure_from_motion import Health
 
 
 def announce(line: str) -> None:
@@ -53,6 +54,28 @@ def print_description(found: Description) -> None:
         print(f"note: {note}")
     for method, missing in found.missing.items():
         print(f"{method}: {'ready' if not missing else 'missing ' + ', '.join(missing)}")
+
+
+def print_health(bodies: Sequence[Health]) -> None:
+    """Print how well each body's structure from motion went, and what should be looked at."""
+    table = Table(
+        "body", "frames", "points", "error", "track", "parallax", box=None, pad_edge=False
+    )
+    for column in range(1, 6):
+        table.columns[column].justify = "right"
+    for body in bodies:
+        table.add_row(
+            body.body,
+            f"{body.registered} of {body.visible}",
+            f"{body.points}",
+            f"{body.error:.2f} px",
+            f"{body.track_length:.1f} frames",
+            f"{body.parallax:.1f}°",
+        )
+    Console().print(table)
+    for body in bodies:
+        if body.warning is not None:
+            print(f"note: {body.warning}")
 
 
 def _facts(found: Description) -> dict[str, str]:

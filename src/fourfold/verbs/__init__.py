@@ -6,6 +6,7 @@ from fourfold.verbs.export import export
 from fourfold.verbs.info import info
 from fourfold.verbs.methods import METHODS, Method
 from fourfold.verbs.options import CaptureOptions
+from fourfold.verbs.prepare import Prepared, SfmOptions, prepare
 from fourfold.verbs.render import RenderOptions, render
 from fourfold.verbs.synth import synth
 from fourfold.verbs.train import train
@@ -15,11 +16,14 @@ __all__ = [
     "CaptureOptions",
     "DemoResult",
     "Method",
+    "Prepared",
     "RenderOptions",
+    "SfmOptions",
     "demo",
     "eval",
     "export",
     "info",
+    "prepare",
     "render",
     "synth",
     "train",

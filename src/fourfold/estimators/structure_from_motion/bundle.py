@@ -31,7 +31,7 @@ def import_pycolmap() -> ModuleType:
         raise MissingDependencyError(
             "structure from motion", package="pycolmap", extra="sfm"
         ) from error
-    pycolmap.logging.minloglevel = pycolmap.logging.ERROR
+    pycolmap.logging.minloglevel = int(pycolmap.logging.ERROR)
     return pycolmap
 
 
@@ -108,7 +108,7 @@ def _reconstruction(
     for frame in np.nonzero(model.registered)[0]:
         seen = np.nonzero(used[:, frame])[0]
         image = pycolmap.Image(
-            name=f"{frame:06d}" if frame_names is None else frame_names[frame],
+            name=f"{frame:06d}" if frame_names is None else frame_names[int(frame)],
             keypoints=tracks.pixels[seen, frame],
             camera_id=_CAMERA,
             image_id=int(frame) + 1,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,9 +27,9 @@ LEAST_CORRELATION = 0.8
 # Standard deviation of a match, px, that texture must allow at the noise assumed of images.
 LARGEST_DEVIATION = 0.2
 IMAGE_NOISE = 0.02
+# Corrections of the prediction are smoothed over this many cells between windows.
 _SMOOTHING_CELLS = 1.5
-_FADED = 1e-3
-_REMAP_LIMIT = 30_000  # rows that OpenCV's remap takes at once
+_FADED = 1e-3  # of one match's weight: far from all matches
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,6 +162,8 @@ def _choose_corners(crop: _Crop, most: int, radius: int) -> tuple[Float[np.ndarr
     order = np.lexsort((columns, rows, -strength[rows, columns], cell))
     _, first = np.unique(cell[order], return_index=True)
     best = order[first]
+    strongest = np.argsort(-strength[rows[best], columns[best]], kind="stable")[:most]
+    best = best[np.sort(strongest)]
     return np.stack((columns[best], rows[best]), axis=-1).astype(np.float64), side
 
 
@@ -188,6 +191,8 @@ def _follow(
             return
         shift, good = _rematch(clip, regions, crop, places, corners, frame)
         alive &= good
+        if not alive.any():
+            return
         pixels[alive, frame] = _sample(places, (corners + shift)[alive]) + 0.5
         places = _corrected(places, corners[alive], shift[alive], spacing)
 
@@ -202,8 +207,9 @@ def _rematch(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Match the reference's windows in the frame, warped to where they are expected."""
     image = clip.images[frame].astype(np.float32) / 255
-    warped = cv2.remap(image, places, None, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    weight = cv2.remap(regions[frame].astype(np.float32), places, None, cv2.INTER_LINEAR)
+    warped = _warp(image, places, cv2.INTER_CUBIC)
+    weight = _warp(regions[frame].astype(np.float32), places, cv2.INTER_LINEAR)
+    weight *= _inside(places, image.shape[:2])
     radius = window_radius(clip.images.shape[1:3])
     found = match_windows(crop.image, crop.weight, warped, weight, corners, radius)
     needed = (IMAGE_NOISE / LARGEST_DEVIATION) ** 2 / (3 * (2 * radius + 1) ** 2)
@@ -232,14 +238,20 @@ def _corrected(
 
 
 def _sample(field: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Read a (H, W, 2) field bilinearly at array indices (..., 2); border values go on outside."""
-    where = at.reshape(-1, 1, 2) if at.ndim == 2 else at
-    if len(where) > _REMAP_LIMIT:
-        parts = np.array_split(where, len(where) // _REMAP_LIMIT + 1)
-        return np.concatenate([_sample(field, part) for part in parts]).reshape(at.shape)
-    where = where.astype(np.float32)
-    read = cv2.remap(field, where, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)  # type: ignore[call-overload]
-    return read.reshape(at.shape)
+    """Read a (H, W, 2) field bilinearly at array indices (N, 2) or (h, w, 2)."""
+    return _warp(field, at.reshape(len(at), -1, 2), cv2.INTER_LINEAR).reshape(at.shape)
+
+
+def _warp(image: np.ndarray, places: np.ndarray, interpolation: int) -> np.ndarray:
+    """Read an image at array indices (h, w, 2); border values go on outside."""
+    where = places.astype(np.float32)
+    nothing: Any = None  # OpenCV's second map, which its stubs do not let be absent
+    return cv2.remap(image, where, nothing, interpolation, borderMode=cv2.BORDER_REPLICATE)
+
+
+def _inside(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    x, y = places[..., 0], places[..., 1]
+    return (x >= 0) & (y >= 0) & (x <= shape[1] - 1) & (y <= shape[0] - 1)
 
 
 def _nearest(mask: np.ndarray, at: np.ndarray) -> np.ndarray:
