@@ -11,6 +11,14 @@ from fourfold.scene.pivot import orbit_pivot
 from fourfold.scene.ply import read_ply, write_ply
 from fourfold.scene.rendering import OUTPUTS, Drawing, NextFrame, draw
 from fourfold.scene.rigid_motion import RigidMotion
+from fourfold.scene.scale_set import (
+    ContestCollector,
+    Contests,
+    Samples,
+    ScaleNetwork,
+    ScaleSet,
+    brute_force_accuracy,
+)
 from fourfold.scene.scene import BACKGROUND, Scene
 from fourfold.scene.scene_object import SceneObject
 from fourfold.scene.skinning import Skinning, bind_points
@@ -20,12 +28,17 @@ __all__ = [
     "DC_BASIS",
     "OUTPUTS",
     "Appearance",
+    "ContestCollector",
+    "Contests",
     "ControlNodeMotion",
     "Drawing",
     "Gaussians",
     "Motion",
     "NextFrame",
     "RigidMotion",
+    "Samples",
+    "ScaleNetwork",
+    "ScaleSet",
     "Scene",
     "SceneObject",
     "Skinning",
@@ -33,6 +46,7 @@ __all__ = [
     "bind_points",
     "blend_keys",
     "blend_quaternion_keys",
+    "brute_force_accuracy",
     "deform",
     "deform_reference",
     "draw",

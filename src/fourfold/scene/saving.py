@@ -18,6 +18,7 @@ from fourfold.geometry import Camera
 from fourfold.scene.appearance import Appearance
 from fourfold.scene.gaussians import Gaussians
 from fourfold.scene.motion import Motion
+from fourfold.scene.scale_set import restore_scale_set, scale_set_structure, scale_set_tensors
 from fourfold.scene.scene import Scene
 from fourfold.scene.scene_object import SceneObject
 
@@ -80,6 +81,9 @@ def _collect_tensors(scene: Scene) -> dict[str, Tensor]:
         for group, members in groups.items():
             for name, tensor in members.items():
                 tensors[f"objects.{number}.{group}.{name}"] = tensor
+    if scene.scale_set is not None:
+        for name, tensor in scale_set_tensors(scene.scale_set).items():
+            tensors[f"scale_set.{name}"] = tensor
     # safetensors refuses tensors that share memory
     return {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
 
@@ -104,6 +108,7 @@ def _structure(scene: Scene) -> dict[str, Any]:
             for item in scene.objects
         ],
         "provenance": dict(scene.provenance),
+        "scale_set": None if scene.scale_set is None else scale_set_structure(scene.scale_set),
     }
 
 
@@ -138,6 +143,7 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _build(structure: Mapping[str, Any], tensors: dict[str, Tensor]) -> Scene:
+    scales = structure.get("scale_set")  # scenes of version 0.1 have none
     return Scene(
         objects=[
             _build_object(entry, tensors, f"objects.{number}.")
@@ -150,6 +156,9 @@ def _build(structure: Mapping[str, Any], tensors: dict[str, Tensor]) -> Scene:
         background_color=_shaped(tensors, "background_color", (3,)),
         provenance=dict(structure["provenance"]),
         normalization=_shaped(tensors, "normalization", (4, 4)),
+        scale_set=None
+        if scales is None
+        else restore_scale_set(scales, _group(tensors, "scale_set.")),
     )
 
 

@@ -15,6 +15,7 @@ from fourfold.errors import UsageError
 from fourfold.geometry import Camera, interpolate_cameras, similarity_matrix
 from fourfold.scene.gaussians import Gaussians
 from fourfold.scene.rendering import Drawing, NextFrame, check_outputs, draw
+from fourfold.scene.scale_set import ScaleSet
 from fourfold.scene.scene_object import SceneObject
 
 BACKGROUND = "background"
@@ -28,7 +29,8 @@ class Scene:
     one per frame of the capture; `fps`; `period` in frames of a scene that loops, else None;
     `up` (3,), a direction of the world (by default that of an OpenCV camera held level);
     `background_color` (3,) in [0,1], seen where nothing is; `provenance`, JSON: method, config,
-    versions; `normalization` (4,4), the similarity from the capture's world to the scene's.
+    versions; `normalization` (4,4), the similarity from the capture's world to the scene's;
+    `scale_set`, which combinations of object scales explain the video, where that was found out.
     """
 
     objects: Sequence[SceneObject]
@@ -39,6 +41,7 @@ class Scene:
     background_color: Float[Tensor, " 3"] = field(default_factory=lambda: torch.zeros(3))
     provenance: Mapping[str, Any] = field(default_factory=dict)
     normalization: Float[Tensor, "4 4"] = field(default_factory=lambda: torch.eye(4))
+    scale_set: ScaleSet | None = None
 
     def __post_init__(self) -> None:
         names = self.object_names
@@ -50,6 +53,10 @@ class Scene:
             raise ValueError("the background must come first among the objects")
         if not self.fps > 0 or (self.period is not None and not self.period > 0):
             raise ValueError(f"fps {self.fps} and period {self.period} must be positive")
+        if self.scale_set is not None:
+            strangers = set(self.scale_set.object_names) - set(names)
+            if strangers:
+                raise ValueError(f"scales of {', '.join(sorted(strangers))}, which the scene lacks")
 
     @property
     def object_names(self) -> tuple[str, ...]:
