@@ -81,7 +81,7 @@ def test_a_point_of_the_given_half_spaces_is_one_of_the_tightened(ratios: list[f
 
 
 def test_thresholds_are_those_of_the_pixels() -> None:
-    collector = ContestCollector(NAMES, RANGES)
+    collector = ContestCollector(NAMES, [(0.4, 2.5), (0.4, 2.5)])
     collector.add(*two_balls())
     found = np.exp(collector.finish().thresholds(0.0))
     # a before the wall: 2 and 8/3; a before b: 2; b before a: 2; b before the wall: 4
