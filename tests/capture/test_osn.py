@@ -118,6 +118,20 @@ def test_key_points_and_cameras_follow_frames_and_size(tmp_path):
     assert camera.intrinsics.tolist() == [[5, 0, 2.25], [0, 5, 1.75], [0, 0, 1]]
 
 
+def test_a_capture_without_objects(tmp_path):
+    alone = torch.eye(4).expand(NUM_FRAMES, 1, 4, 4)
+    labels = [torch.zeros(HEIGHT, WIDTH, dtype=torch.int64)] * NUM_FRAMES
+    frames = _frames(world_from_object=alone, labels=labels)
+    capture = open_capture(write_osn(tmp_path / "c", frames, bodies=_bodies(["background"])))
+    assert (capture.object_names, capture.channels) == ((), {"image", "camera"})
+    assert capture.masks(0).shape == (0, HEIGHT, WIDTH)
+    assert [body.name for body in capture.bodies] == ["background"]
+    assert capture.rigid_truth is not None
+    torch.testing.assert_close(
+        capture.rigid_truth.scales(), torch.tensor([2.0], dtype=torch.float64)
+    )
+
+
 def test_a_frame_in_which_the_background_is_not_registered_has_no_camera(tmp_path):
     folder = write_osn(tmp_path / "c", _frames(), bodies=_bodies(without=[1]))
     capture = open_capture(folder)
