@@ -10,7 +10,7 @@ from fourfold.scene.scale_set.contested import MIN_PIXELS
 
 if TYPE_CHECKING:
     from fourfold.scene.scale_set.contests import Contests
-    from fourfold.scene.scale_set.scale_set import ScaleSet
+    from fourfold.scene.scale_set.scale_set import Mode, ScaleSet
 
 # Combinations of one view of the set that the other is asked about.
 _CHECKED = 2000
@@ -18,7 +18,7 @@ _CHECKED = 2000
 
 def describe(scale_set: ScaleSet) -> list[str]:
     """Say what is known about the scales: share, intervals, orders, what is free or disagrees."""
-    if not scale_set.object_names:
+    if not scale_set.names:
         return ["There is no object but the background: nothing is left open."]
     lines = [*_share(scale_set), *_pins(scale_set)]
     if scale_set.contests is not None:
@@ -34,8 +34,8 @@ def _share(scale_set: ScaleSet) -> list[str]:
     lines = [
         f"{_percent(drawn.share)} of the combinations of scales are valid ({_rule(scale_set)})."
     ]
-    for number, name in enumerate(scale_set.object_names):
-        column, (low, high) = drawn.scales[:, number], scale_set.ranges[number]
+    for number, name in enumerate(scale_set.names):
+        column, (low, high) = drawn.scales[:, number], scale_set.scale_ranges[number]
         found = f"{float(column.min()):.3g} to {float(column.max()):.3g}"
         lines.append(f"{name}: {found} of the range {low:.3g} to {high:.3g}.")
     return lines
@@ -54,7 +54,7 @@ def _pins(scale_set: ScaleSet) -> list[str]:
 
 
 def _orders(scale_set: ScaleSet) -> list[str]:
-    polytope, names = scale_set.polytope, scale_set.names
+    polytope, names = scale_set.polytope, scale_set.body_names
     if polytope.empty:
         return [f"Strictly, the occlusions contradict each other: {polytope.explain_conflict()}."]
     lines = []
@@ -72,17 +72,17 @@ def _orders(scale_set: ScaleSet) -> list[str]:
 
 
 def _free_pairs(scale_set: ScaleSet) -> list[str]:
-    names = scale_set.names
+    names = scale_set.body_names
     pairs = [f"{names[i]} and {names[j]}" for i, j in scale_set.polytope.unconstrained_pairs()]
     return [f"No occlusion orders {', '.join(pairs)}."] if pairs else []
 
 
 def _agreement(scale_set: ScaleSet) -> list[str]:
     """Ask each of the views of the set about the others' combinations."""
-    from dataclasses import replace
-
-    modes = ["polytope", "computed"] + (["network"] if scale_set.network is not None else [])
-    sets = {mode: replace(scale_set, mode=mode) for mode in modes}
+    modes: list[Mode] = ["polytope", "computed"]
+    if scale_set.network is not None:
+        modes.append("network")
+    sets = {mode: scale_set.using(mode) for mode in modes}
     lines = []
     for mode in modes:
         drawn = sets[mode].sample(_CHECKED, torch.Generator().manual_seed(1))

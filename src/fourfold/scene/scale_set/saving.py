@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
 
-from fourfold.scene.scale_set.contests import Contests
+from fourfold.scene.scale_set.contests import Contests, ScaleRange
 from fourfold.scene.scale_set.network import ScaleNetwork
 from fourfold.scene.scale_set.scale_set import ScaleSet
 
@@ -17,14 +17,17 @@ def scale_set_structure(scale_set: ScaleSet) -> dict[str, Any]:
     network = scale_set.network
     return {
         "names": list(scale_set.names),
-        "ranges": [list(ends) for ends in scale_set.ranges],
+        "scale_ranges": [list(ends) for ends in scale_set.scale_ranges],
         "tolerance": scale_set.tolerance,
         "mode": scale_set.mode,
         "score_threshold": scale_set.score_threshold,
         "pinned": dict(scale_set.pinned),
         "contests": None
         if scale_set.contests is None
-        else [list(ends) for ends in scale_set.contests.scale_ranges],
+        else {
+            "names": list(scale_set.contests.names),
+            "scale_ranges": [list(ends) for ends in scale_set.contests.scale_ranges],
+        },
         "network": None if network is None else network.config(),
     }
 
@@ -49,16 +52,16 @@ def restore_scale_set(structure: Mapping[str, Any], tensors: Mapping[str, Tensor
     Raises:
         KeyError, TypeError, ValueError: they do not make one up.
     """
-    names = tuple(structure["names"])
     contests = network = None
     if structure["contests"] is not None:
-        ranges = [(low, high) for low, high in structure["contests"]]
-        contests = Contests.restore(names, ranges, _group(tensors, "contests."))
+        entry = structure["contests"]
+        found = _group(tensors, "contests.")
+        contests = Contests.restore(entry["names"], _pairs(entry["scale_ranges"]), found)
     if structure["network"] is not None:
         network = ScaleNetwork.restore(structure["network"], _group(tensors, "network."))
     return ScaleSet(
-        names,
-        tuple((low, high) for low, high in structure["ranges"]),
+        tuple(structure["names"]),
+        _pairs(structure["scale_ranges"]),
         contests,
         structure["tolerance"],
         structure["mode"],
@@ -66,6 +69,10 @@ def restore_scale_set(structure: Mapping[str, Any], tensors: Mapping[str, Tensor
         structure["score_threshold"],
         dict(structure["pinned"]),
     )
+
+
+def _pairs(ranges: Sequence[Sequence[float]]) -> tuple[ScaleRange, ...]:
+    return tuple((low, high) for low, high in ranges)
 
 
 def _group(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

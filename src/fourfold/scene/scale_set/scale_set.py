@@ -37,8 +37,8 @@ class ScaleSet:
     An object's scale is a factor about the camera centre of each captured frame: its picture
     stays, its depths multiply. The background's is 1 and is left out of all combinations.
 
-    `names` of the bodies, background first; `ranges` (low, high) of the objects, the box;
-    `contests`, what occlusion says. `mode`, by which combinations are judged:
+    `names` of the objects and their `scale_ranges` (low, high), the box; `contests`, what occlusion
+    says, also of the background. `mode`, by which combinations are judged:
 
     - "computed": the occlusion accuracy of `contests` exceeds `tolerance`;
     - "polytope": no pair of bodies has more than `outliers` of its contested pixels wrong, closed
@@ -49,7 +49,7 @@ class ScaleSet:
     """
 
     names: tuple[str, ...]
-    ranges: tuple[ScaleRange, ...]
+    scale_ranges: tuple[ScaleRange, ...]
     contests: Contests | None = None
     tolerance: float = TOLERANCE
     mode: Mode = "computed"
@@ -58,24 +58,33 @@ class ScaleSet:
     pinned: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if len(self.ranges) != len(self.names) - 1:
-            raise ValueError(f"{len(self.names)} bodies have {len(self.ranges)} scale ranges")
+        if len(self.scale_ranges) != len(self.names):
+            raise ValueError(f"{len(self.names)} objects have {len(self.scale_ranges)} ranges")
         if self.mode not in MODES:
             raise ValueError(f"there is no mode {self.mode!r} of a scale set")
-        if self.contests is not None and self.contests.names != self.names:
+        if self.contests is not None and self.contests.names[1:] != self.names:
             raise ValueError("the contests are those of other bodies")
         if (self.network if self.mode == "network" else self.contests) is None:
             needed = "network" if self.mode == "network" else "contests"
             raise ValueError(f"a {self.mode} scale set needs its {needed}")
-        if self.network is not None and self.network.num_objects != len(self.ranges):
+        if self.network is not None and self.network.num_objects != len(self.scale_ranges):
             raise ValueError("the scale network is that of another number of objects")
         if not 0.0 <= self.tolerance < 1.0:
             raise ValueError(f"the tolerance {self.tolerance:g} is not in [0, 1)")
 
     @property
-    def object_names(self) -> tuple[str, ...]:
-        """The names of all bodies but the background, in the order of scales."""
-        return self.names[1:]
+    def body_names(self) -> tuple[str, ...]:
+        """The names of all bodies, background first."""
+        background = "background" if self.contests is None else self.contests.names[0]
+        return (background, *self.names)
+
+    def using(self, mode: Mode) -> ScaleSet:
+        """Judge combinations by another mode.
+
+        Raises:
+            ValueError: the set lacks what the mode needs.
+        """
+        return replace(self, mode=mode)
 
     @property
     def outliers(self) -> float:
@@ -102,11 +111,7 @@ class ScaleSet:
         The occlusion accuracy; the network's score; for the polytope 1 inside, and outside the
         ratio by which the limit that is missed most is missed.
         """
-        if self.mode == "computed":
-            return self.accuracy(scales)
-        if self.mode == "network":
-            return self._network_score(scales)
-        return self.polytope.slack(scales).clamp(max=0.0).exp().float()
+        return self._score(scales, 0.0)
 
     @property
     def threshold(self) -> float:
@@ -121,7 +126,8 @@ class ScaleSet:
         inside = torch.ones(len(scales), dtype=torch.bool)
         for column, (low, high) in zip(scales.T, self._free_ranges(), strict=True):
             inside &= (column >= low * (1 - _ROUNDING)) & (column <= high * (1 + _ROUNDING))
-        inside[inside.clone()] = self.score(scales[inside]) > self.threshold
+        scores = self._score(scales[inside], self.threshold)
+        inside[inside.clone()] = scores > self.threshold
         return inside
 
     @cached_property
@@ -130,7 +136,7 @@ class ScaleSet:
         if self.contests is None:
             raise ValueError("without contests there is no polytope")
         thresholds = self.contests.thresholds(self.outliers)
-        return build_polytope(self.names, self._free_ranges(), thresholds)
+        return build_polytope(self.body_names, self._free_ranges(), thresholds)
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Samples:
         """Draw valid combinations uniformly in linear scale, in farthest-point order.
@@ -155,7 +161,7 @@ class ScaleSet:
         order = spread_order(drawn.points, low, high) if drawn.valid else np.arange(count)
         scales = torch.from_numpy(drawn.points[order].astype(np.float32))
         return Samples(
-            self.object_names,
+            self.names,
             scales,
             self.score(scales),
             torch.full((count,), drawn.valid),
@@ -169,10 +175,10 @@ class ScaleSet:
         Raises:
             UsageError: no such object, or a scale outside of its range.
         """
-        if name not in self.object_names:
-            known = ", ".join(self.object_names) or "none"
+        if name not in self.names:
+            known = ", ".join(self.names) or "none"
             raise UsageError(f"no object {name!r} has a scale", expected=f"one of {known}")
-        low, high = self.ranges[self.object_names.index(name)]
+        low, high = self.scale_ranges[self.names.index(name)]
         if not low * (1 - _ROUNDING) <= scale <= high * (1 + _ROUNDING):
             raise UsageError(
                 f"the scale {scale:g} of {name} is outside of its range",
@@ -183,12 +189,12 @@ class ScaleSet:
 
     def places(self, scales: Float[Tensor, "N K-1"]) -> Float[Tensor, "N K-1"]:
         """Turn scales into places in their ranges, in [0, 1]."""
-        low, high = torch.tensor(self.ranges, dtype=scales.dtype).reshape(-1, 2).T
+        low, high = torch.tensor(self.scale_ranges, dtype=scales.dtype).reshape(-1, 2).T
         return (scales - low) / (high - low).clamp(min=1e-12)
 
     def scales_at(self, places: Float[Tensor, "N K-1"]) -> Float[Tensor, "N K-1"]:
         """Turn places in their ranges, in [0, 1], into scales."""
-        low, high = torch.tensor(self.ranges, dtype=places.dtype).reshape(-1, 2).T
+        low, high = torch.tensor(self.scale_ranges, dtype=places.dtype).reshape(-1, 2).T
         return low + (high - low) * places
 
     def intervals(self) -> dict[str, ScaleRange]:
@@ -203,7 +209,7 @@ class ScaleSet:
         if not bool(drawn.valid.any()):
             return {}
         least, greatest = drawn.scales.amin(dim=0).tolist(), drawn.scales.amax(dim=0).tolist()
-        return dict(zip(self.object_names, zip(least, greatest, strict=True), strict=True))
+        return dict(zip(self.names, zip(least, greatest, strict=True), strict=True))
 
     def describe(self) -> list[str]:
         """Say in sentences what is known about the scales."""
@@ -214,10 +220,16 @@ class ScaleSet:
     def _free_ranges(self) -> tuple[ScaleRange, ...]:
         return tuple(
             (self.pinned[name], self.pinned[name]) if name in self.pinned else ends
-            for name, ends in zip(self.object_names, self.ranges, strict=True)
+            for name, ends in zip(self.names, self.scale_ranges, strict=True)
         )
 
-    def _network_score(self, scales: Float[Tensor, "N K-1"]) -> Float[Tensor, " N"]:
+    def _score(self, scales: Float[Tensor, "N K-1"], least: float) -> Float[Tensor, " N"]:
+        """Score combinations; those below `least` may get any number below it."""
+        if self.mode == "polytope":
+            return self.polytope.slack(scales).clamp(max=0.0).exp().float()
+        if self.mode == "computed":
+            assert self.contests is not None
+            return self.contests.accuracy(scales, max(least, 0.0))
         assert self.network is not None
         with torch.no_grad():
             return self.network(self.places(torch.as_tensor(scales).float()))
@@ -241,11 +253,10 @@ class ScaleSet:
         def score(points: np.ndarray, least: float) -> np.ndarray:
             scales = torch.from_numpy(points)
             if region is None or region.empty or self.mode == "polytope":
-                return self.score(scales).double().numpy()
+                return self._score(scales, least).double().numpy()
             scores = region.slack(scales).numpy().clip(max=0.0)
             inside = np.flatnonzero(scores >= 0.0)
-            assert self.contests is not None
-            scores[inside] = self.contests.accuracy(scales[inside], max(least, 0.0)).numpy()
+            scores[inside] = self._score(scales[inside], least).numpy()
             return scores
 
         return score
@@ -257,9 +268,9 @@ class ScaleSet:
 
     def _only(self, count: int) -> Samples:
         """Give the one combination of no objects, `count` times."""
-        nothing = torch.zeros(count, len(self.ranges))
+        nothing = torch.zeros(count, len(self.scale_ranges))
         valid = torch.ones(count, dtype=torch.bool)
-        return Samples(self.object_names, nothing, torch.ones(count), valid, 1.0)
+        return Samples(self.names, nothing, torch.ones(count), valid, 1.0)
 
     def _why_empty(self, region: ScalePolytope | None, drawn: Draw) -> str:
         best = f"No combination of scales scores above {self.threshold:.4g}"
