@@ -10,7 +10,15 @@ import numpy as np
 import pytest
 import torch
 
-from fourfold.capture import KeyPoints, OsnFrames, OsnTruth, RigidBody, open_capture, write_osn
+from fourfold.capture import (
+    KeyPoints,
+    OsnFrames,
+    OsnTruth,
+    RigidBody,
+    open_capture,
+    write_bodies,
+    write_osn,
+)
 from fourfold.capture.camera_alignment import fit_camera_paths, move_camera
 from fourfold.errors import InputError
 from fourfold.geometry import (
@@ -124,12 +132,19 @@ def test_scales_where_the_poses_do_not_say_them(tmp_path):
     scales = _truth(write_osn(tmp_path / "c", _frames(), bodies=bodies)).scales()
     assert scales is not None
     assert scales.isnan().tolist() == [False, False, True]
+    folder = write_osn(tmp_path / "c", _frames(), bodies=bodies, true_scales=[1, 2, 4])
+    filled = _truth(folder).scales()
+    assert filled is not None
+    assert filled.tolist() == [*scales[:2].tolist(), 4]
     real = replace(_frames(), world_from_object=None)
     folder = write_osn(tmp_path / "r", real, kind="kitti", bodies=_bodies(), true_scales=[1, 2, 4])
     scales = _truth(folder).scales()
     assert scales is not None
     assert scales.tolist() == [1, 2, 4]
-    assert _truth(write_osn(tmp_path / "r", real, kind="kitti", bodies=_bodies())).scales() is None
+    # other bodies have other units
+    names = [f"{t:04d}" for t in range(NUM_FRAMES)]
+    other = write_bodies(tmp_path / "b", _bodies(), names, (WIDTH, HEIGHT))
+    assert _truth(folder, bodies=other).scales() is None
 
 
 def test_layers_and_maps_of_training_frames(tmp_path):

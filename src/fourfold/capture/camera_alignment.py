@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fourfold.capture.bodies import RigidBody
 from fourfold.geometry import (
     Camera,
     closest_rotation,
@@ -40,6 +41,26 @@ def fit_camera_paths(
     turned = source[:, :3, 3] @ rotation.mT
     scale, translation = _fit_scale(turned, target[:, :3, 3])
     return similarity_matrix(scale, rotation, translation)
+
+
+def fit_body(
+    body: RigidBody, object_from_camera: Float[Tensor, "T 4 4"]
+) -> Float[Tensor, "4 4"] | None:
+    """Fit the similarity from a body's frame and units to the true object's, float64.
+
+    Args:
+        object_from_camera: true poses in all frames.
+
+    Returns:
+        None where the camera does not move about the body, or has fewer than two poses.
+    """
+    if len(body.frames) < 2:
+        return None
+    own = torch.stack([body.object_from_camera[frame] for frame in body.frames])
+    try:
+        return fit_camera_paths(own, object_from_camera[list(body.frames)])
+    except ValueError:
+        return None
 
 
 def move_camera(camera: Camera, target_from_source: Float[Tensor, "4 4"]) -> Camera:

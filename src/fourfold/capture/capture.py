@@ -212,6 +212,7 @@ class Capture:
             (self.size(), self.stored_size()),
             [self.camera(frame) for frame in range(self.num_frames)],
             self.bodies,
+            source.bodies_folder,
         )
 
     def fingerprint(self) -> str:

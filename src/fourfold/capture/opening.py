@@ -102,7 +102,7 @@ def _with_masks(source: Source, folder: Path) -> Source:
         "the masks name other objects than the capture's bodies: those and their truth are unused"
     )
     notes = (*masked.notes, note) if source.bodies else masked.notes
-    return replace(masked, bodies=(), rigid_truth_folder=None, notes=notes)
+    return replace(masked, bodies=(), bodies_folder=None, rigid_truth_folder=None, notes=notes)
 
 
 def _with_bodies(source: Source, folder: Path) -> Source:

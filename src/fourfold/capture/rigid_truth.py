@@ -15,8 +15,7 @@ from torch import Tensor
 
 from fourfold.capture.arrays import read_array
 from fourfold.capture.bodies import RigidBody
-from fourfold.capture.body_head import find_bodies_folder
-from fourfold.capture.camera_alignment import fit_camera_paths, move_camera
+from fourfold.capture.camera_alignment import fit_body, fit_camera_paths, move_camera
 from fourfold.capture.cameras import read_json
 from fourfold.capture.depths import DEFAULT_DEPTH_UNIT, DEPTH_SUFFIXES, read_depth
 from fourfold.capture.label_maps import LABEL_SUFFIXES, read_label_map
@@ -48,6 +47,7 @@ class RigidTruth:
         sizes: tuple[tuple[int, int], tuple[int, int]],
         cameras: Sequence[Camera | None],
         bodies: tuple[RigidBody, ...],
+        bodies_folder: Path | None,
     ) -> None:
         """Keep where the truth is; nothing is read.
 
@@ -58,6 +58,7 @@ class RigidTruth:
             sizes: working and stored (width, height) of the frames.
             cameras: of the selected frames, in the capture's world.
             bodies: of the capture; () where it has none.
+            bodies_folder: where they were read.
         """
         self.folder = folder
         self._frames = frames
@@ -65,6 +66,7 @@ class RigidTruth:
         self._size, self._stored_size = sizes
         self._cameras = cameras
         self._bodies = bodies
+        self._bodies_folder = bodies_folder
 
     @cached_property
     def _meta(self) -> dict[str, Any]:
@@ -122,15 +124,14 @@ class RigidTruth:
                 expected=f"{len(self._bodies)}, as the capture",
             )
         true = invert_rigid(objects.double()) @ self.world_from_camera.double()[:, None]
-        return tuple(_fit_body(body, true[:, k]) for k, body in enumerate(self._bodies))
+        return tuple(fit_body(body, true[:, k]) for k, body in enumerate(self._bodies))
 
     def scales(self) -> Float[Tensor, "K"] | None:
         """Give the true units per unit of each body, float64; NaN for a body where unknown.
 
         true depth = scales[k] * depth of body k; the object's true scale beside the background's
         geometry is scales[k] / scales[0]. Fitted to the poses; where the camera does not move
-        about a body, or there are no true poses, read from `scales_gt.npy` of the capture's own
-        bodies.
+        about a body, or there are no true poses, read from `scales_gt.npy` beside the bodies.
 
         Returns:
             None where neither is there.
@@ -138,18 +139,20 @@ class RigidTruth:
         Raises:
             InputError: a file is damaged, or the truth has another number of bodies.
         """
-        fits = self.true_from_bodies()
+        fits, stored = self.true_from_bodies(), self._stored_scales()
         if fits is None:
-            return self._stored_scales()
+            return stored
         factors = [
             torch.nan if fit is None else float(torch.linalg.det(fit[:3, :3])) for fit in fits
         ]
-        return torch.tensor(factors, dtype=torch.float64).pow(1 / 3)
+        scales = torch.tensor(factors, dtype=torch.float64).pow(1 / 3)
+        return scales if stored is None else scales.where(~scales.isnan(), stored)
 
     def _stored_scales(self) -> Float[Tensor, "K"] | None:
-        folder = find_bodies_folder(self.folder)
-        file = None if folder is None else folder / "depth" / "scales_gt.npy"
-        if file is None or not file.is_file() or not self._bodies:
+        if self._bodies_folder is None:
+            return None
+        file = self._bodies_folder / "depth" / "scales_gt.npy"
+        if not file.is_file():
             return None
         return torch.from_numpy(read_array(file, (len(self._bodies),)).astype(np.float64))
 
@@ -264,13 +267,3 @@ class RigidTruth:
         merged = {pose.name: pose for pose in tests.of_folder("images_train")}
         named = {frame: merged[frame] for frame in self._frames if frame in merged}
         return named or dict(zip(self._frames, self._poses, strict=True))
-
-
-def _fit_body(body: RigidBody, true: Float[Tensor, "T 4 4"]) -> Float[Tensor, "4 4"] | None:
-    if len(body.frames) < 2:
-        return None
-    own = torch.stack([body.object_from_camera[frame] for frame in body.frames])
-    try:
-        return fit_camera_paths(own, true[list(body.frames)])
-    except ValueError:
-        return None

@@ -128,6 +128,7 @@ class Source:
     truth_folder: Path | None = None
     # the background first; frames count the selected ones, pixels are stored ones
     bodies: tuple[RigidBody, ...] = ()
+    bodies_folder: Path | None = None
     # views and frames whose camera has intrinsics, but no known pose
     unposed: frozenset[tuple[str, str]] = frozenset()
     # a capture in OSN's layout, whose truth lies beside the input

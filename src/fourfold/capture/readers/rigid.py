@@ -33,6 +33,7 @@ def with_bodies(source: Source, folder: Path) -> Source:
     return replace(
         source,
         bodies=found.bodies,
+        bodies_folder=folder,
         cameras=cameras,
         unposed=unposed,
         files=(*source.files, *found.files),
