@@ -54,7 +54,7 @@ class Scene:
         if not self.fps > 0 or (self.period is not None and not self.period > 0):
             raise ValueError(f"fps {self.fps} and period {self.period} must be positive")
         if self.scale_set is not None:
-            strangers = set(self.scale_set.names) - set(names)
+            strangers = set(self.scale_set.object_names) - set(names)
             if strangers:
                 raise ValueError(f"scales of {', '.join(sorted(strangers))}, which the scene lacks")
 

@@ -18,7 +18,7 @@ _CHECKED = 2000
 
 def describe(scale_set: ScaleSet) -> list[str]:
     """Say what is known about the scales: share, intervals, orders, what is free or disagrees."""
-    if not scale_set.names:
+    if not scale_set.object_names:
         return ["There is no object but the background: nothing is left open."]
     lines = [*_share(scale_set), *_pins(scale_set)]
     if scale_set.contests is not None:
@@ -34,8 +34,8 @@ def _share(scale_set: ScaleSet) -> list[str]:
     lines = [
         f"{_percent(drawn.share)} of the combinations of scales are valid ({_rule(scale_set)})."
     ]
-    for number, name in enumerate(scale_set.names):
-        column, (low, high) = drawn.scales[:, number], scale_set.scale_ranges[number]
+    for number, name in enumerate(scale_set.object_names):
+        column, (low, high) = drawn.scales[:, number], scale_set.ranges[number]
         found = f"{float(column.min()):.3g} to {float(column.max()):.3g}"
         lines.append(f"{name}: {found} of the range {low:.3g} to {high:.3g}.")
     return lines
@@ -54,7 +54,7 @@ def _pins(scale_set: ScaleSet) -> list[str]:
 
 
 def _orders(scale_set: ScaleSet) -> list[str]:
-    polytope, names = scale_set.polytope, scale_set.body_names
+    polytope, names = scale_set.polytope, scale_set.names
     if polytope.empty:
         return [f"Strictly, the occlusions contradict each other: {polytope.explain_conflict()}."]
     lines = []
@@ -72,7 +72,7 @@ def _orders(scale_set: ScaleSet) -> list[str]:
 
 
 def _free_pairs(scale_set: ScaleSet) -> list[str]:
-    names = scale_set.body_names
+    names = scale_set.names
     pairs = [f"{names[i]} and {names[j]}" for i, j in scale_set.polytope.unconstrained_pairs()]
     return [f"No occlusion orders {', '.join(pairs)}."] if pairs else []
 

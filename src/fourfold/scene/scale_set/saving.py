@@ -17,17 +17,14 @@ def scale_set_structure(scale_set: ScaleSet) -> dict[str, Any]:
     network = scale_set.network
     return {
         "names": list(scale_set.names),
-        "scale_ranges": [list(ends) for ends in scale_set.scale_ranges],
+        "ranges": [list(ends) for ends in scale_set.ranges],
         "tolerance": scale_set.tolerance,
         "mode": scale_set.mode,
         "score_threshold": scale_set.score_threshold,
         "pinned": dict(scale_set.pinned),
         "contests": None
         if scale_set.contests is None
-        else {
-            "names": list(scale_set.contests.names),
-            "scale_ranges": [list(ends) for ends in scale_set.contests.scale_ranges],
-        },
+        else [list(ends) for ends in scale_set.contests.scale_ranges],
         "network": None if network is None else network.config(),
     }
 
@@ -52,16 +49,16 @@ def restore_scale_set(structure: Mapping[str, Any], tensors: Mapping[str, Tensor
     Raises:
         KeyError, TypeError, ValueError: they do not make one up.
     """
+    names = tuple(structure["names"])
     contests = network = None
     if structure["contests"] is not None:
-        entry = structure["contests"]
         found = _group(tensors, "contests.")
-        contests = Contests.restore(entry["names"], _pairs(entry["scale_ranges"]), found)
+        contests = Contests.restore(names, _pairs(structure["contests"]), found)
     if structure["network"] is not None:
         network = ScaleNetwork.restore(structure["network"], _group(tensors, "network."))
     return ScaleSet(
-        tuple(structure["names"]),
-        _pairs(structure["scale_ranges"]),
+        names,
+        _pairs(structure["ranges"]),
         contests,
         structure["tolerance"],
         structure["mode"],

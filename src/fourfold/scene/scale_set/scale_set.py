@@ -37,8 +37,8 @@ class ScaleSet:
     An object's scale is a factor about the camera centre of each captured frame: its picture
     stays, its depths multiply. The background's is 1 and is left out of all combinations.
 
-    `names` of the objects and their `scale_ranges` (low, high), the box; `contests`, what occlusion
-    says, also of the background. `mode`, by which combinations are judged:
+    `names` of the bodies, background first; `ranges` (low, high) of the objects, the box;
+    `contests`, what occlusion says. `mode`, by which combinations are judged:
 
     - "computed": the occlusion accuracy of `contests` exceeds `tolerance`;
     - "polytope": no pair of bodies has more than `outliers` of its contested pixels wrong, closed
@@ -49,7 +49,7 @@ class ScaleSet:
     """
 
     names: tuple[str, ...]
-    scale_ranges: tuple[ScaleRange, ...]
+    ranges: tuple[ScaleRange, ...]
     contests: Contests | None = None
     tolerance: float = TOLERANCE
     mode: Mode = "computed"
@@ -58,25 +58,24 @@ class ScaleSet:
     pinned: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if len(self.scale_ranges) != len(self.names):
-            raise ValueError(f"{len(self.names)} objects have {len(self.scale_ranges)} ranges")
+        if len(self.ranges) != len(self.names) - 1:
+            raise ValueError(f"{len(self.names)} bodies have {len(self.ranges)} scale ranges")
         if self.mode not in MODES:
             raise ValueError(f"there is no mode {self.mode!r} of a scale set")
-        if self.contests is not None and self.contests.names[1:] != self.names:
+        if self.contests is not None and self.contests.names != self.names:
             raise ValueError("the contests are those of other bodies")
         if (self.network if self.mode == "network" else self.contests) is None:
             needed = "network" if self.mode == "network" else "contests"
             raise ValueError(f"a {self.mode} scale set needs its {needed}")
-        if self.network is not None and self.network.num_objects != len(self.scale_ranges):
+        if self.network is not None and self.network.num_objects != len(self.ranges):
             raise ValueError("the scale network is that of another number of objects")
         if not 0.0 <= self.tolerance < 1.0:
             raise ValueError(f"the tolerance {self.tolerance:g} is not in [0, 1)")
 
     @property
-    def body_names(self) -> tuple[str, ...]:
-        """The names of all bodies, background first."""
-        background = "background" if self.contests is None else self.contests.names[0]
-        return (background, *self.names)
+    def object_names(self) -> tuple[str, ...]:
+        """The names of all bodies but the background, in the order of scales."""
+        return self.names[1:]
 
     def using(self, mode: Mode) -> ScaleSet:
         """Judge combinations by another mode.
@@ -136,7 +135,7 @@ class ScaleSet:
         if self.contests is None:
             raise ValueError("without contests there is no polytope")
         thresholds = self.contests.thresholds(self.outliers)
-        return build_polytope(self.body_names, self._free_ranges(), thresholds)
+        return build_polytope(self.names, self._free_ranges(), thresholds)
 
     def sample(self, count: int, generator: torch.Generator | None = None) -> Samples:
         """Draw valid combinations uniformly in linear scale, in farthest-point order.
@@ -161,7 +160,7 @@ class ScaleSet:
         order = spread_order(drawn.points, low, high) if drawn.valid else np.arange(count)
         scales = torch.from_numpy(drawn.points[order].astype(np.float32))
         return Samples(
-            self.names,
+            self.object_names,
             scales,
             self.score(scales),
             torch.full((count,), drawn.valid),
@@ -175,10 +174,10 @@ class ScaleSet:
         Raises:
             UsageError: no such object, or a scale outside of its range.
         """
-        if name not in self.names:
-            known = ", ".join(self.names) or "none"
+        if name not in self.object_names:
+            known = ", ".join(self.object_names) or "none"
             raise UsageError(f"no object {name!r} has a scale", expected=f"one of {known}")
-        low, high = self.scale_ranges[self.names.index(name)]
+        low, high = self.ranges[self.object_names.index(name)]
         if not low * (1 - _ROUNDING) <= scale <= high * (1 + _ROUNDING):
             raise UsageError(
                 f"the scale {scale:g} of {name} is outside of its range",
@@ -189,12 +188,12 @@ class ScaleSet:
 
     def places(self, scales: Float[Tensor, "N K-1"]) -> Float[Tensor, "N K-1"]:
         """Turn scales into places in their ranges, in [0, 1]."""
-        low, high = torch.tensor(self.scale_ranges, dtype=scales.dtype).reshape(-1, 2).T
+        low, high = torch.tensor(self.ranges, dtype=scales.dtype).reshape(-1, 2).T
         return (scales - low) / (high - low).clamp(min=1e-12)
 
     def scales_at(self, places: Float[Tensor, "N K-1"]) -> Float[Tensor, "N K-1"]:
         """Turn places in their ranges, in [0, 1], into scales."""
-        low, high = torch.tensor(self.scale_ranges, dtype=places.dtype).reshape(-1, 2).T
+        low, high = torch.tensor(self.ranges, dtype=places.dtype).reshape(-1, 2).T
         return low + (high - low) * places
 
     def intervals(self) -> dict[str, ScaleRange]:
@@ -209,7 +208,7 @@ class ScaleSet:
         if not bool(drawn.valid.any()):
             return {}
         least, greatest = drawn.scales.amin(dim=0).tolist(), drawn.scales.amax(dim=0).tolist()
-        return dict(zip(self.names, zip(least, greatest, strict=True), strict=True))
+        return dict(zip(self.object_names, zip(least, greatest, strict=True), strict=True))
 
     def describe(self) -> list[str]:
         """Say in sentences what is known about the scales."""
@@ -220,7 +219,7 @@ class ScaleSet:
     def _free_ranges(self) -> tuple[ScaleRange, ...]:
         return tuple(
             (self.pinned[name], self.pinned[name]) if name in self.pinned else ends
-            for name, ends in zip(self.names, self.scale_ranges, strict=True)
+            for name, ends in zip(self.object_names, self.ranges, strict=True)
         )
 
     def _score(self, scales: Float[Tensor, "N K-1"], least: float) -> Float[Tensor, " N"]:
@@ -268,9 +267,9 @@ class ScaleSet:
 
     def _only(self, count: int) -> Samples:
         """Give the one combination of no objects, `count` times."""
-        nothing = torch.zeros(count, len(self.scale_ranges))
+        nothing = torch.zeros(count, len(self.ranges))
         valid = torch.ones(count, dtype=torch.bool)
-        return Samples(self.names, nothing, torch.ones(count), valid, 1.0)
+        return Samples(self.object_names, nothing, torch.ones(count), valid, 1.0)
 
     def _why_empty(self, region: ScalePolytope | None, drawn: Draw) -> str:
         best = f"No combination of scales scores above {self.threshold:.4g}"
