@@ -9,6 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fourfold.capture import (
     KeyPoints,
@@ -20,7 +22,7 @@ from fourfold.capture import (
     write_osn,
 )
 from fourfold.capture.camera_alignment import fit_camera_paths, move_camera
-from fourfold.errors import InputError
+from fourfold.errors import InputError, UsageError
 from fourfold.geometry import (
     Camera,
     axis_angle_to_quaternion,
@@ -163,6 +165,21 @@ def test_layers_and_maps_of_training_frames(tmp_path):
     assert (depth == 4).all()
 
 
+def test_layers_survive_to_half_a_count(tmp_path):
+    depths = torch.rand(3, HEIGHT, WIDTH, generator=torch.Generator().manual_seed(0)) * 8 + 0.01
+    depths[0, 0, 0], depths[1, 0, 0] = 1e-5, float("nan")
+    truth = OsnTruth(layers_train=[depths] * NUM_FRAMES)
+    folder = write_osn(tmp_path / "c", _frames(), truth=truth, depth_unit=0.0002)
+    layers = _truth(folder).layers(0)
+    torch.testing.assert_close(layers, depths, atol=0.0002, rtol=0, equal_nan=True)
+    # however near, it is there
+    assert layers is not None
+    assert layers[0, 0, 0] > 0
+    with pytest.raises(UsageError, match=r"in 0000 is too far; expected at most 6\.5535"):
+        write_osn(tmp_path / "c", _frames(), truth=truth, depth_unit=0.0001)
+    assert open_capture(folder).num_frames == NUM_FRAMES
+
+
 def test_test_views_have_the_cameras_of_the_capture(tmp_path):
     images = [torch.rand(3, HEIGHT, WIDTH, 3) for _ in range(2)]
     truth = OsnTruth(layers_test=_layers(2), layer_images_test=images)
@@ -293,6 +310,16 @@ def test_damaged_truth(tmp_path):
     (folder / "transforms_test.json").write_text(json.dumps(data))
     with pytest.raises(InputError, match=r"transforms_test\.json: 1 poses for 2 pictures"):
         found.test_views()
+
+
+@given(st.floats(0.05, 20), st.lists(st.floats(-2, 2), min_size=6, max_size=6))
+def test_any_similarity_between_paths_is_found(scale, numbers):
+    similarity = similarity_matrix(scale, _turn(*numbers[:3]), torch.tensor(numbers[3:])).double()
+    source = _arc().double()
+    target = similarity @ source
+    target[:, :3, :3] /= scale
+    found = fit_camera_paths(source, target)
+    torch.testing.assert_close(found, similarity, atol=1e-5 * scale + 1e-6, rtol=1e-5)
 
 
 def test_paths_along_a_line_leave_nothing_open():
