@@ -34,6 +34,7 @@ from fourfold.geometry import (
     rigid_matrix,
     similarity_matrix,
     transform_points,
+    unproject_pixels,
 )
 
 WIDTH, HEIGHT, FOCAL, NUM_FRAMES = 8, 6, 10.0, 6
@@ -382,3 +383,28 @@ def test_toy(real_capture):
     filed = json.loads((folder / "transforms_test.json").read_text())["frames"][0]
     expected = torch.tensor(filed["transform_matrix"], dtype=torch.float64)[:3, 3]
     torch.testing.assert_close(position, expected, atol=1e-4, rtol=1e-4)
+
+
+def test_key_points_of_toy_lie_on_the_surfaces_of_its_test_views(real_capture):
+    capture = open_capture(real_capture("toy_osn"))
+    truth = capture.rigid_truth
+    assert truth is not None
+    scales = truth.scales()
+    assert scales is not None
+    relative = (scales / scales[0]).float()
+    view = truth.test_views()[3]
+    labels, depth, camera = view.labels(), view.depth(), capture.camera(view.frame)
+    assert labels is not None
+    assert depth is not None
+    assert camera is not None
+    for index, body in enumerate(capture.bodies):
+        now = body.points.frames == view.frame
+        depths = relative[index] * body.points.depths[now]
+        world = unproject_pixels(camera, body.points.pixels[now], depths)
+        pixels, found = project_points(view.camera, world)
+        x, y = pixels.floor().long().T
+        seen = (x >= 0) & (x < 64) & (y >= 0) & (y < 48)
+        seen[seen.clone()] &= labels[y[seen], x[seen]] == index
+        error = (found[seen] * float(scales[0]) / depth[y[seen], x[seen]] - 1).abs()
+        assert seen.float().mean() > 0.7
+        assert error.median() < 0.01
