@@ -12,7 +12,8 @@ from torch.nn.functional import max_pool2d
 from fourfold.capture import open_capture
 from fourfold.errors import MissingDependencyError, UsageError
 from fourfold.geometry import Camera, project_points, unproject_pixels
-from fourfold.synthetic import NOVEL_VIEWS, SCENES, Storage, synthesize, world_camera
+from fourfold.synthetic import NOVEL_VIEWS, Storage, synthesize, world_camera
+from fourfold.synthetic.juggler import juggler
 from fourfold.synthetic.renderer import FilmedScene
 from fourfold.synthetic.stage import Viewpoint, to_world
 from fourfold.synthetic.truth import swung
@@ -35,12 +36,12 @@ def capture(folder):
 @pytest.fixture(scope="module")
 def filmed():
     pytest.importorskip("mitsuba")
-    return FilmedScene(SCENES["juggler"](0), 1.0)
+    return FilmedScene(juggler(0), 1.0)
 
 
 @pytest.fixture(scope="module")
 def camera() -> Camera:
-    return world_camera(SCENES["juggler"](0).viewpoint_at(1.0), WIDTH, HEIGHT)
+    return world_camera(juggler(0).viewpoint_at(1.0), WIDTH, HEIGHT)
 
 
 def test_a_viewpoint_ahead_looks_along_z_with_up_upwards():
@@ -93,7 +94,7 @@ def test_hidden_tracks_lie_behind_what_is_seen(capture):
 
 
 def test_novel_cameras_swing_about_the_pivot_by_their_angle(capture):
-    pivot = torch.from_numpy(to_world(np.array(SCENES["juggler"](0).pivot))).float()
+    pivot = torch.from_numpy(to_world(np.array(juggler(0).pivot))).float()
     views = list(capture.truth.novel_views())
     assert {(view.name, view.angle) for view in views} == set(NOVEL_VIEWS.items())
     assert len(views) == FRAMES * len(NOVEL_VIEWS)
@@ -110,7 +111,7 @@ def test_novel_cameras_swing_about_the_pivot_by_their_angle(capture):
 
 
 def test_depth_of_one_view_lands_on_the_depth_of_another(filmed, camera):
-    other = swung(SCENES["juggler"](0), camera, 20.0)
+    other = swung(juggler(0), camera, 20.0)
     depth, _ = filmed.survey(camera)
     depth_other, _ = filmed.survey(other)
     points = unproject_pixels(camera, camera.pixel_grid(), torch.from_numpy(depth))[depth > 0]
@@ -148,7 +149,7 @@ def test_the_same_seed_gives_the_same_files(folder, tmp_path):
 
 def test_shapes_and_lamps_keep_their_order():
     pytest.importorskip("mitsuba")
-    stage = SCENES["juggler"](0)
+    stage = juggler(0)
     expected = ["lamp_0", "lamp_1", *(f"panel_{k}" for k in range(len(stage.room)))]
     for _ in range(3):
         scene = FilmedScene(stage, 0.0)._scene

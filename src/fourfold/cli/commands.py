@@ -217,7 +217,8 @@ class Synth(Command):
     """Render a synthetic scene with exact truth as a capture (needs Mitsuba)."""
 
     scene: Annotated[Positional[str], arg(metavar="SCENE")]
-    """Name of the scene: juggler."""
+    """juggler: two deforming figures, for dreamscene4d. tabletop (3 rigid toys), crowd (8) and gnome
+    (one video, 50 true scenes): for osn."""
     out: Annotated[Path, arg(metavar="DIR")]
     """Folder of the capture."""
     options: Annotated[SynthOptions, arg(name="")] = field(default_factory=SynthOptions)

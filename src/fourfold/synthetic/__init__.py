@@ -1,7 +1,10 @@
 """Synthetic scenes with exact truth, rendered by Mitsuba: never by our own splatting."""
 
+from fourfold.synthetic.rigid import Prop, RigidStage
+from fourfold.synthetic.scenes import SCENES, SceneKind
+from fourfold.synthetic.solids import Solid
 from fourfold.synthetic.stage import Actor, Lamp, Panel, Stage, Viewpoint, world_camera
-from fourfold.synthetic.synthesize import SCENES, synthesize
+from fourfold.synthetic.synthesize import synthesize
 from fourfold.synthetic.truth import NOVEL_VIEWS
 from fourfold.synthetic.writing import Storage
 
@@ -11,6 +14,10 @@ __all__ = [
     "Actor",
     "Lamp",
     "Panel",
+    "Prop",
+    "RigidStage",
+    "SceneKind",
+    "Solid",
     "Stage",
     "Storage",
     "Viewpoint",

@@ -9,8 +9,11 @@ import numpy as np
 from fourfold.errors import UsageError
 from fourfold.files import replace_folder
 from fourfold.geometry import Camera
-from fourfold.synthetic.juggler import juggler
+from fourfold.synthetic.footage import Filming
 from fourfold.synthetic.renderer import FilmedScene, load_mitsuba
+from fourfold.synthetic.rigid import RigidStage
+from fourfold.synthetic.rigid_synthesis import synthesize_rigid
+from fourfold.synthetic.scenes import scene_kind
 from fourfold.synthetic.stage import Stage, world_camera
 from fourfold.synthetic.truth import (
     NOVEL_VIEWS,
@@ -31,7 +34,6 @@ from fourfold.synthetic.writing import (
     write_tracks,
 )
 
-SCENES: dict[str, Callable[[int], Stage]] = {"juggler": juggler}
 _VIEW = "main"
 
 
@@ -39,48 +41,68 @@ def synthesize(
     scene: str,
     out: str | PathLike[str],
     *,
-    width: int = 480,
-    height: int = 300,
-    frames: int = 24,
-    samples: int = 64,
+    width: int | None = None,
+    height: int | None = None,
+    frames: int | None = None,
+    samples: int | None = None,
     seed: int = 0,
     storage: Storage | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Render a synthetic scene with Mitsuba and write it as a capture with its truth.
 
-    Own scenes. The frames span the scene's whole time, however many they are. Channels: images,
-    masks of what is visible of each object, cameras. Under `truth`: z-depth and masks by rays
-    through the pixels' centres, surface tracks, novel views at the same times, depth order.
+    Own scenes. The frames span the scene's whole time, however many they are. Deforming scenes
+    are written in Fourfold's layout: images, masks of what is visible of each object, cameras;
+    under `truth` z-depth and masks by rays through the pixels' centres, surface tracks, novel
+    views at the same times, depth order. Rigid scenes are written in OSN's (`synthesize_rigid`).
 
     Args:
         scene: a name in `SCENES`.
         out: the capture's folder; replaced when it is there, once the new one is whole.
-        width, height: size of the images in pixels.
+        width, height: size of the images in pixels; the scene's own (`SCENES`) if None, and so
+            for the next two.
         frames: number of frames.
         samples: light paths per pixel; more are slower and leave less noise.
         seed: of textures, noise and the choice of tracks; on the same machine the same seed
             gives the same files, byte for byte.
         storage: how the files are stored; by default without loss, and all of them.
-        progress: is called with the number of frames done and of all.
+        progress: is called with the number of frames (of rigid scenes, pictures) done and of all.
 
     Raises:
         UsageError: no such scene, or a number is below one.
         MissingDependencyError: Mitsuba is not installed.
         OutputError: it cannot be written; what was there stays.
     """
-    if scene not in SCENES:
-        raise UsageError(f"there is no scene {scene!r}", expected=f"one of {', '.join(SCENES)}")
-    if min(width, height, frames, samples) < 1:
+    kind = scene_kind(scene)
+    filming = Filming(
+        kind.width if width is None else width,
+        kind.height if height is None else height,
+        kind.frames if frames is None else frames,
+        kind.samples if samples is None else samples,
+        seed,
+    )
+    if min(filming.width, filming.height, filming.frames, filming.samples) < 1:
         raise UsageError("width, height, frames and samples must be 1 or more")
     load_mitsuba()
-    stage = SCENES[scene](seed)
+    stage = kind.build(seed)
+    if isinstance(stage, RigidStage):
+        return synthesize_rigid(stage, out, filming, storage or Storage(), progress)
+    return _synthesize_stage(stage, out, filming, storage or Storage(), progress)
+
+
+def _synthesize_stage(
+    stage: Stage,
+    out: str | PathLike[str],
+    filming: Filming,
+    storage: Storage,
+    progress: Callable[[int, int], None] | None,
+) -> Path:
     with replace_folder(out) as folder:
-        shoot = _Shoot(stage, folder, width, height, frames, samples, seed, storage or Storage())
-        for frame in range(frames):
+        shoot = _Shoot(stage, folder, filming, storage)
+        for frame in range(filming.frames):
             shoot.film(frame)
             if progress is not None:
-                progress(frame + 1, frames)
+                progress(frame + 1, filming.frames)
         shoot.finish()
     return Path(out)
 
@@ -88,23 +110,13 @@ def synthesize(
 class _Shoot:
     """Films frame after frame into a folder, and remembers what goes into files for all frames."""
 
-    def __init__(
-        self,
-        stage: Stage,
-        folder: Path,
-        width: int,
-        height: int,
-        frames: int,
-        samples: int,
-        seed: int,
-        storage: Storage,
-    ) -> None:
+    def __init__(self, stage: Stage, folder: Path, filming: Filming, storage: Storage) -> None:
         self.stage, self.folder, self.storage = stage, folder, storage
-        self.size = (width, height)
-        self.fps = frames / stage.seconds
-        self.names = [f"{frame:05d}" for frame in range(frames)]
-        self.samples, self.seed = samples, seed
-        self.tracks: TrackedPoints = choose_tracks(stage, seed)
+        self.size = (filming.width, filming.height)
+        self.fps = filming.frames / stage.seconds
+        self.names = [f"{frame:05d}" for frame in range(filming.frames)]
+        self.samples, self.seed = filming.samples, filming.seed
+        self.tracks: TrackedPoints = choose_tracks(stage, filming.seed)
         self.observed: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self.poses: dict[str, list[list[float]]] = {}
         self.novel: dict[str, dict] = {

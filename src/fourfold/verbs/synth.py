@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,19 @@ from fourfold.verbs.methods import changed
 
 @dataclass(frozen=True)
 class SynthOptions:
-    """Size and length of a synthetic capture."""
+    """Size and length of a synthetic capture; left out, they are the scene's own.
 
-    width: int = 480
-    """Width of the frames in pixels."""
-    height: int = 300
-    """Height of the frames in pixels."""
-    frames: int = 24
-    """Number of frames, spread over the scene's duration."""
-    samples: int = 64
-    """Light paths per pixel: more take longer and leave less noise."""
+    juggler: 480x300. tabletop, crowd, gnome: 160x120. All have 24 frames and 64 light paths.
+    """
+
+    width: int | None = None
+    """Width of the frames in pixels: 480 for juggler, 160 for the others."""
+    height: int | None = None
+    """Height of the frames in pixels: 300 for juggler, 120 for the others."""
+    frames: int | None = None
+    """Number of frames, spread over the scene's duration: 24."""
+    samples: int | None = None
+    """Light paths per pixel, more take longer and leave less noise: 64."""
     seed: int = 0
     """Seed of textures and noise."""
 
@@ -35,12 +39,15 @@ def synth(
     progress: bool = True,
     **changes: Any,
 ) -> Path:
-    """Render a synthetic scene as a capture, with its truth (depth, tracks, novel views).
+    """Render a synthetic scene as a capture, with its truth.
 
-    Needs the extra `synthetic` (Mitsuba).
+    `juggler` is for `dreamscene4d`: deforming objects, with depth, tracks and novel views.
+    `tabletop` (3 rigid objects), `crowd` (8) and `gnome` (one video of which 50 scenes are the
+    truth) are for `osn`: its layout, with bodies, test views and the layers of all objects. Needs
+    the extra `synthetic` (Mitsuba).
 
     Args:
-        scene: its name, such as "juggler".
+        scene: its name.
         out: folder of the capture.
         options: size and length; `changes` are single options given by name.
         overwrite: replace what is there.
@@ -57,7 +64,14 @@ def synth(
     options = changed(SynthOptions() if options is None else options, changes)
     if Path(out).exists() and not overwrite:
         raise UsageError("already there", path=out, mend="Choose another folder, or --overwrite")
-    with Progress(options.frames, f"rendering {scene}", enabled=progress) as bar:
-        return synthesize(
-            scene, out, progress=lambda done, total: bar.update(done), **asdict(options)
-        )
+    with ExitStack() as stack:
+        bars: list[Progress] = []
+
+        def show(done: int, total: int) -> None:
+            # only the scene knows how many pictures it takes
+            if not bars:
+                bar = Progress(total, f"rendering {scene}", enabled=progress)
+                bars.append(stack.enter_context(bar))
+            bars[0].update(done)
+
+        return synthesize(scene, out, progress=show, **asdict(options))

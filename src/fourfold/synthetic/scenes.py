@@ -1,0 +1,46 @@
+"""The scenes there are, what each is for, and how it is filmed unless said otherwise."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fourfold.errors import UsageError
+from fourfold.synthetic.crowd import crowd
+from fourfold.synthetic.gnome import gnome
+from fourfold.synthetic.juggler import juggler
+from fourfold.synthetic.rigid import RigidStage
+from fourfold.synthetic.stage import Stage
+from fourfold.synthetic.tabletop import tabletop
+
+
+@dataclass(frozen=True)
+class SceneKind:
+    """A scene by its builder, which takes a seed, and its usual size, length and quality.
+
+    A `RigidStage` is written in OSN's layout, any other stage in Fourfold's own.
+    """
+
+    build: Callable[[int], Stage] | Callable[[int], RigidStage]
+    about: str
+    width: int
+    height: int
+    frames: int
+    samples: int
+
+
+SCENES: dict[str, SceneKind] = {
+    "juggler": SceneKind(juggler, "a figure and a dog that deform", 480, 300, 24, 64),
+    "tabletop": SceneKind(tabletop, "3 rigid toys that hide each other", 160, 120, 24, 64),
+    "crowd": SceneKind(crowd, "8 rigid toys", 160, 120, 24, 64),
+    "gnome": SceneKind(gnome, "one video, 50 true scenes", 160, 120, 24, 64),
+}
+
+
+def scene_kind(scene: str) -> SceneKind:
+    """Find a scene by its name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    if scene not in SCENES:
+        raise UsageError(f"there is no scene {scene!r}", expected=f"one of {', '.join(SCENES)}")
+    return SCENES[scene]
