@@ -50,6 +50,14 @@ METHODS = {
         example="juggler",
         demo=MappingProxyType({"lite": True}),
     ),
+    "osn": Method(
+        name="osn",
+        summary="A monocular video of rigid objects: every scene that it may show.",
+        config="fourfold.methods.osn.config:OSNConfig",
+        train="fourfold.methods.osn.train:train",
+        evaluate="fourfold.methods.osn.evaluate:evaluate",
+        example="tabletop",
+    ),
 }
 
 

@@ -4,6 +4,8 @@ A valid combination of scales that is not the true one moves objects in a new vi
 their shape is. The ceiling takes the true layers of that view and moves them exactly so.
 """
 
+from typing import Any
+
 import cv2
 import numpy as np
 import torch
@@ -83,8 +85,8 @@ def _spread(
     depth: Float[np.ndarray, "H W"], there: Bool[np.ndarray, "H W"]
 ) -> Float[np.ndarray, "H W"]:
     """Give every pixel beside the layer the depth of the layer's nearest pixel."""
-    rows, columns = distance_transform_edt(~there, return_distances=False, return_indices=True)
-    return depth[rows, columns]
+    nearest: Any = distance_transform_edt(~there, return_distances=False, return_indices=True)
+    return depth[tuple(nearest)]
 
 
 def _look_up(values: np.ndarray, place: np.ndarray, method: int = cv2.INTER_LINEAR) -> np.ndarray:

@@ -94,16 +94,13 @@ def check_scales(scene: Scene) -> None:
         ResultError: there is none; it says how near the best one comes.
     """
     scale_set = scene.scale_set
-    if scale_set is None or not scale_set.names:
+    if scale_set is None or not scale_set.object_names:
         return
     best = scale_set.sample(1, torch.Generator().manual_seed(0))
     if not bool(best.valid.all()):
         raise ResultError(
-            "no combination of scales explains who hides whom: the best one explains "
-            f"{float(scale_set.accuracy(best.scales)[0]):.1%} of the contested pixels. "
-            + " ".join(scale_set.describe()),
-            expected=f"more than {scale_set.tolerance:.1%}",
-            mend="Check masks and poses, or train with a lower --tau and --overwrite",
+            f"no combination of scales explains who hides whom. {best.note} Check masks and "
+            "poses, or train with a lower --tau and --overwrite."
         )
 
 

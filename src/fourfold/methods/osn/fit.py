@@ -1,5 +1,6 @@
 """What is optimised: each body's Gaussians and the corrections of its poses, as leaf tensors."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,15 +29,17 @@ RATES: dict[str, tuple[float, float]] = {
     "log_scales": (0.01, 0.002),
     "logit_opacities": (0.05, 0.01),
     "harmonics": (0.035, 0.005),
-    "turns": (1e-4, 1e-5),
+    "turns": (0.02, 0.002),
     "shifts": (0.02, 0.002),
 }
-LENGTHS = ("means", "shifts")
+LENGTHS = ("means",)
 JOINTS = ("turns", "shifts")
 """Corrections of poses: one tensor per frame, so that a step moves only those of its frame."""
+JOINT_EPS = float(__import__("os").environ.get("JE", "0.02"))
+"""Adam's epsilon for them, loss per pixel: where pictures hardly pull, they hardly move."""
 SURFACE = ("means", "quaternions", "log_scales", "logit_opacities", "harmonics")
-WIDEST = 6.0
-"""No Gaussian may be wider than this, in pixels (standard deviation)."""
+GROWTH = 3.0
+"""No Gaussian may grow by more than this: long ones reach where nothing was seen."""
 
 
 @dataclass
@@ -44,14 +47,17 @@ class TrainableBody:
     """One body's Gaussians in its own frame, and its poses with corrections that start at zero.
 
     `leaves`, by name: the tensors of `Gaussians`, one each, and T tensors (3,) of `turns`
-    (axis-angle) and of `shifts` (body units), which are applied after `poses` (T,4,4)
-    camera_from_object; `unit`: body units per pixel.
+    (axis-angle) and of `shifts`, both in pixels that they move the picture, which are applied
+    after `poses` (T,4,4) camera_from_object. `unit`: body units per pixel; `focal` in pixels.
     """
 
     name: str
     leaves: dict[str, list[Tensor]]
     poses: Float[Tensor, "T 4 4"]
     unit: float
+    focal: float
+    widest: Float[Tensor, "N 1"]
+    """Largest logarithmic scale of each Gaussian."""
     optimizers: dict[str, torch.optim.Adam]
 
     @staticmethod
@@ -60,6 +66,8 @@ class TrainableBody:
         tensors: Mapping[str, list[Tensor]],
         poses: Float[Tensor, "T 4 4"],
         unit: float,
+        focal: float,
+        widest: Float[Tensor, "N 1"],
     ) -> "TrainableBody":
         """Make leaf tensors, and one optimiser for each name; rates are set before each step."""
         leaves = {
@@ -67,10 +75,12 @@ class TrainableBody:
             for key, values in tensors.items()
         }
         optimizers = {
-            key: torch.optim.Adam(values, lr=0.0, eps=1e-15, fused=True)
+            key: torch.optim.Adam(
+                values, 0.0, eps=JOINT_EPS if key in JOINTS else 1e-15, fused=True
+            )
             for key, values in leaves.items()
         }
-        return TrainableBody(name, leaves, poses, unit, optimizers)
+        return TrainableBody(name, leaves, poses, unit, focal, widest, optimizers)
 
     @property
     def gaussians(self) -> Gaussians:
@@ -79,9 +89,13 @@ class TrainableBody:
 
     def camera_from_object(self, frame: int) -> Float[Tensor, "4 4"]:
         """Give the corrected pose; differentiable in the correction."""
-        turn = axis_angle_to_quaternion(self.leaves["turns"][frame])
-        shift = self.leaves["shifts"][frame]
+        turn = axis_angle_to_quaternion(self.leaves["turns"][frame] / self.focal)
+        shift = self.leaves["shifts"][frame] * self.unit
         return rigid_matrix(quaternion_to_matrix(turn), shift) @ self.poses[frame]
+
+    def correction(self, frame: int) -> Float[Tensor, ""]:
+        """Give the square of how far a frame's pose was corrected, in pixels; differentiable."""
+        return sum((self.leaves[joint][frame].square().sum() for joint in JOINTS), torch.zeros(()))
 
     def seen(self, frame: int, scale: float = 1.0) -> Gaussians:
         """Give the Gaussians in the camera's frame, enlarged about the camera's centre.
@@ -108,8 +122,8 @@ class TrainableBody:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
-            widest = torch.log(torch.tensor(WIDEST * self.unit))
-            self.leaves["log_scales"][0].clamp_(max=widest)
+            scales = self.leaves["log_scales"][0]
+            scales.copy_(torch.minimum(scales, self.widest))
 
     def state(self) -> dict[str, Any]:
         """Return everything that a checkpoint needs to go on, nested."""
@@ -117,15 +131,16 @@ class TrainableBody:
             name: {"values": values, "adam": adam_state(self.optimizers[name])}
             for name, values in self.leaves.items()
         }
-        unit = torch.tensor(self.unit, dtype=torch.float64)
-        return {"leaves": leaves, "poses": self.poses, "unit": unit}
+        lengths = torch.tensor([self.unit, self.focal], dtype=torch.float64)
+        return {"leaves": leaves, "poses": self.poses, "lengths": lengths, "widest": self.widest}
 
     @staticmethod
     def restore(name: str, state: Mapping[str, Any]) -> "TrainableBody":
         """Go on from what `state` returned."""
         saved = state["leaves"]
         values = {key: entry["values"] for key, entry in saved.items()}
-        body = TrainableBody.of(name, values, state["poses"], float(state["unit"]))
+        unit, focal = state["lengths"].tolist()
+        body = TrainableBody.of(name, values, state["poses"], unit, focal, state["widest"])
         for key, optimizer in body.optimizers.items():
             load_adam_state(optimizer, saved[key]["adam"])
         return body
@@ -155,6 +170,8 @@ def start_fit(footage: Footage, config: BodyConfig, progress: Progress) -> Fit:
         shape, unit = first_gaussians(footage, index, config.max_gaussians)
         leaves = {key: [tensor] for key, tensor in shape.tensors().items()}
         leaves |= {key: [torch.zeros(3)] * footage.num_frames for key in JOINTS}
-        bodies.append(TrainableBody.of(name, leaves, footage.poses[index], unit))
+        widest = shape.log_scales.amax(1, keepdim=True) + math.log(GROWTH)
+        focal = sum(footage.cameras[0].focal) / 2
+        bodies.append(TrainableBody.of(name, leaves, footage.poses[index], unit, focal, widest))
         progress.advance()
     return Fit(bodies)

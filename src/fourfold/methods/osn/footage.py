@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int, UInt8
+from scipy.spatial import KDTree
 from torch import Tensor
 
 from fourfold.capture import Capture, RigidBody
@@ -183,9 +185,11 @@ def depth_disagreement(body: RigidBody, capture: Capture) -> float:
         moved = (local @ step[:3, :3].mT.float() + step[:3, 3].float()).double()
         in_front = moved[:, 2] > 0
         seen = moved[in_front] @ camera.intrinsics.double().mT
-        distance, nearest = torch.cdist(seen[:, :2] / seen[:, 2:], there.pixels.double()).min(dim=1)
+        pixels = seen[:, :2] / seen[:, 2:]
+        found: Any = KDTree(there.pixels.numpy()).query(pixels.numpy())
+        distance, nearest = map(torch.from_numpy, found)
         close = distance < NEARBY
-        depths = there.depths.double()[nearest[close]]
-        differences.append((moved[in_front, 2][close] / depths).log().abs())
+        ratios = moved[in_front, 2][close] / there.depths.double()[nearest[close]]
+        differences.append(ratios.log().abs())
     joined = torch.cat(differences) if differences else torch.zeros(0)
     return float(joined.median()) if len(joined) else 0.0

@@ -11,6 +11,9 @@ from fourfold.methods.osn.fit import Fit
 from fourfold.methods.osn.footage import Footage
 from fourfold.scene import ContestCollector, Contests
 
+Layers = tuple[list[Float[Tensor, "K H W"]], list[Int[Tensor, "H W"]]]
+"""Of each frame the depth of every body, NaN where it is not, and who is seen."""
+
 COVERED = 0.5
 """Alpha above which a body is there."""
 RIM = 2
@@ -50,7 +53,7 @@ def trusted_layers(
 def collect_contests(fit: Fit, footage: Footage) -> Contests:
     """Gather from all frames where one body hides another, and by how much."""
     ranges = [body.scale_range or (1.0, 1.0) for body in footage.bodies[1:]]
-    collector = ContestCollector(footage.names[1:], ranges)
+    collector = ContestCollector(footage.names, ranges)
     for frame in footage.frames:
         labels = footage.labels[frame]
         collector.add(trusted_layers(draw_layers(fit, footage, frame), labels), labels)

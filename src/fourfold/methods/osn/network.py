@@ -41,7 +41,7 @@ def train_network(
         variables = torch.rand(config.combinations, len(low), generator=random)
         with torch.no_grad():
             valid = pseudo_labels(
-                accuracy(low + (high - low) * variables), threshold, config.top_share
+                accuracy(low + (high - low) * variables).float(), threshold, config.top_share
             )
         score = network(variables)
         if config.loss == "bce":

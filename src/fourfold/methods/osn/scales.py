@@ -41,11 +41,9 @@ def make_scale_set(
     contests = collect_contests(fit, footage)
     if network is not None:
         _train(network, contests, fit, footage, config, turn)
-    names = footage.names[1:]
-    ranges = tuple(body.scale_range or (1.0, 1.0) for body in footage.bodies[1:])
     scale_set = ScaleSet(
-        names=names,
-        scale_ranges=ranges,
+        names=footage.names,
+        ranges=contests.scale_ranges,
         contests=contests,
         tolerance=config.tau,
         mode=config.scales,
@@ -69,12 +67,11 @@ def _train(
     if config.network.zbuffer == "soft":
         pixels = sample_contested(fit, footage, generator(config.seed, "contested", turn))
         accuracy = soft_accuracy(*pixels, config.network.beta)
-    ranges = torch.tensor([body.scale_range or (1.0, 1.0) for body in footage.bodies[1:]])
     threshold = config.network.accuracy_threshold
     train_network(
         network,
         accuracy,
-        ranges,
+        torch.tensor(contests.scale_ranges),
         config.tau if threshold is None else threshold,
         config.network,
         config.seed,

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy.spatial import Delaunay, cKDTree
+from scipy.spatial import Delaunay, KDTree
 from torch import Tensor
 from torch.nn import functional
 
@@ -114,7 +114,7 @@ def interpolate_depth(
     depth = np.full(seen.shape, np.nan, np.float32)
     if not len(wanted):
         return depth
-    nearest = cKDTree(pixels).query(wanted)[1]
+    nearest = KDTree(pixels).query(wanted)[1]
     values = 1.0 / depths[nearest].astype(np.float64)
     triangles = _triangulate(pixels)
     if triangles is not None:
@@ -155,7 +155,7 @@ def cover_points(
     `widths`: the distance of neighbours where the surface faces the camera.
     """
     count = min(NEIGHBORS, len(points))
-    distances, neighbors = cKDTree(points.numpy()).query(points.numpy(), k=count)
+    distances, neighbors = KDTree(points.numpy()).query(points.numpy(), k=count)
     around = points[torch.from_numpy(neighbors).reshape(len(points), count)].double()
     offsets = around - around.mean(1, keepdim=True)
     axes = torch.linalg.eigh(offsets.mT @ offsets)[1]  # the normal first

@@ -14,6 +14,8 @@ from fourfold.methods.osn.fit import Fit
 from fourfold.methods.osn.footage import UNKNOWN, Footage
 from fourfold.training import generator, ssim_loss
 
+POSE_WEIGHT = float(__import__("os").environ.get("PW", "0.02"))
+"""Weight of a pose's correction, per squared pixel: what the pictures leave open stays."""
 SMALLEST_WEIGHT = 1e-3
 """Least share of a body in a pixel, in the logarithm of the cross-entropy."""
 
@@ -74,6 +76,8 @@ def round_step(
         seen = labels == index
         part = _depth_term(drawing.depth / scales[index], footage, index, frame, seen)
         _add(terms, depth=config.depth_weight * seen.float().mean() * part)
+        if config.refine_poses:
+            _add(terms, poses=POSE_WEIGHT * fit.bodies[index].correction(frame))
     return _improve(fit, terms)
 
 

@@ -1,0 +1,205 @@
+"""How an osn run is measured: flat figures, and a report to look at."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional
+
+import fourfold
+from fourfold.capture import Capture, RigidTruth
+from fourfold.evaluation import (
+    Picture,
+    Report,
+    contact_sheet,
+    mean_of_records,
+    mean_over_frames,
+    score_frames,
+    training_curves,
+    write_report,
+)
+from fourfold.exporters import color_depth, color_objects
+from fourfold.files import write_atomic
+from fourfold.geometry import orbit_camera
+from fourfold.methods.osn.config import OSNConfig
+from fourfold.methods.osn.valid_set import judge, true_layers
+from fourfold.methods.osn.views import Protocol, Record
+from fourfold.scene import ScaleSet, Scene, orbit_pivot
+from fourfold.training import Progress, Run, generator
+
+SAMPLES = 64
+"""Valid combinations that the mean is over, and of which the oracle takes the best."""
+SHEET_SAMPLES = 5
+"""Combinations of scales on the contact sheet."""
+SHEET_FRAMES = 3
+SHEET_ANGLES = (-30, -15, 15, 30)
+"""Degrees of azimuth of its novel views."""
+
+
+def evaluate(run: Run, capture: Capture) -> dict[str, float]:
+    """Measure a run; write metrics.json, contact_sheet.png and report.html; return the figures.
+
+    Keys: train_psnr, train_ssim, train_object_psnr, train_mask_iou on the filmed frames. With test
+    views psnr, ssim, ssimae, pq, miou (and covisible_psnr, covisible_ssim): the mean over
+    SAMPLES valid combinations of scales; with the prefix oracle_, the one of them with the
+    best psnr, which peeks at the truth; with true_scale_, the true scales; ceiling_psnr, perfect
+    geometry at the same samples; scale_mse, of the oracle's scales. With several true
+    combinations all of these are means over them. With true layers the keys of `judge`, and
+    true_scale_score. scale_volume: the set's share of the box; seconds, peak_memory_mb,
+    num_gaussians.
+    """
+    config, scene = run.config(OSNConfig), Scene.load(run.scene_folder)
+    scale_set = scene.scale_set
+    assert scale_set is not None
+    frames = score_frames(scene, capture, range(capture.num_frames))
+    metrics: dict[str, float] = mean_of_records(list(frames.values()), "train_")
+    truth = capture.rigid_truth
+    if truth is not None:
+        metrics |= score_scenes(scene, scale_set, capture, truth, config.seed)
+        metrics |= _judge_set(scale_set, truth, capture, config.seed)
+    metrics |= {**run.costs(), "num_gaussians": float(scene.num_gaussians)}
+    run.write_metrics(metrics)
+    sheet = picture_sheet(scene, scale_set, capture, config.seed)
+    write_atomic(run.path / "contact_sheet.png", sheet)
+    write_report(run.report_path, _report(run, capture, scene, metrics, sheet))
+    return metrics
+
+
+@torch.no_grad()
+def score_scenes(
+    scene: Scene, scale_set: ScaleSet, capture: Capture, truth: RigidTruth, seed: int
+) -> Record:
+    """Score the test views at valid samples, the best of them, and the true scales."""
+    samples = scale_set.sample(SAMPLES, generator(seed, "evaluate")).scales.double()
+    true = truth.scales()
+    combinations = truth.combinations
+    if true is None or combinations is None or not len(samples.T):
+        return _score_truth(scene, capture, truth, samples, true, None, None)
+    records = []
+    with Progress(len(combinations), "scoring true combinations") as progress:
+        for number, factors in enumerate(combinations):
+            records.append(_score_truth(scene, capture, truth, samples, true, factors, number))
+            progress.advance()
+    return mean_of_records(records)
+
+
+def _score_truth(
+    scene: Scene,
+    capture: Capture,
+    truth: RigidTruth,
+    samples: Float[Tensor, "N k"],
+    true: Float[Tensor, " K"] | None,
+    factors: Float[Tensor, " k"] | None,
+    number: int | None,
+) -> Record:
+    """Score the test views of one true combination."""
+    views = truth.test_views(number)
+    if not views:
+        return {}
+    protocol, names = Protocol.of(scene, capture, views), scene.object_names[1:]
+    with Progress(len(samples), "scoring samples", enabled=number is None) as progress:
+        records = []
+        for sample in samples:
+            records.append(protocol.score(dict(zip(names, sample.tolist(), strict=True))))
+            progress.advance()
+    best = max(range(len(records)), key=lambda index: records[index]["psnr"])
+    scores = mean_of_records(records) | _prefixed(records[best], "oracle_")
+    if true is None or bool(true.isnan().any()):
+        return scores
+    relative = true[1:] / true[0] * (1.0 if factors is None else factors)
+    at_truth = protocol.score(dict(zip(names, relative.tolist(), strict=True)))
+    scores |= _prefixed(at_truth, "true_scale_")
+    if len(names):
+        scores["scale_mse"] = float((samples[best] - relative).square().mean())
+    ceilings = [
+        protocol.ceiling(true, functional.pad(sample, (1, 0), value=1.0)) for sample in samples
+    ]
+    known = [value for value in ceilings if value is not None]
+    if known:
+        scores["ceiling_psnr"] = mean_over_frames(known)
+    return scores
+
+
+def _prefixed(record: Mapping[str, float], prefix: str) -> Record:
+    return {prefix + key: value for key, value in record.items()}
+
+
+def _judge_set(scale_set: ScaleSet, truth: RigidTruth, capture: Capture, seed: int) -> Record:
+    """Judge the set of scales where the true layers are known, and the score of the true scales."""
+    true = truth.scales()
+    if true is None or bool(true.isnan().any()) or not scale_set.object_names:
+        return {}
+    relative = (true[1:] / true[0])[None]
+    figures = {"true_scale_score": float(scale_set.accuracy(relative)[0])}
+    if truth.combinations is not None:
+        inside = scale_set.contains(relative * truth.combinations)
+        figures["true_combinations_inside"] = float(inside.float().mean())
+    layers = true_layers(truth, capture.num_frames, true)
+    return figures if layers is None else figures | judge(scale_set, layers, seed)
+
+
+def _report(
+    run: Run, capture: Capture, scene: Scene, metrics: Mapping[str, Any], sheet: bytes
+) -> Report:
+    scale_set = scene.scale_set
+    assert scale_set is not None
+    return Report(
+        title=f"{capture.path.name}: osn",
+        subtitle=f"{capture.num_frames} frames of {capture.width}x{capture.height}, "
+        f"{len(scene.objects) - 1} objects, {scene.num_gaussians} Gaussians",
+        metrics=metrics,
+        notes=scale_set.describe(),
+        pictures=[
+            Picture(
+                "Input, reconstruction, depth and objects; then sampled scales, each the same "
+                "video, from the sides",
+                sheet,
+            )
+        ],
+        frame_curves=[],
+        training_curves=training_curves(run.log_entries()),
+        laps=run.stopwatch.laps,
+        settings=run.plain_config,
+        footer=f"Fourfold {fourfold.__version__}",
+    )
+
+
+@torch.no_grad()
+def picture_sheet(scene: Scene, scale_set: ScaleSet, capture: Capture, seed: int) -> bytes:
+    """Lay out the reconstruction, then several valid scenes from the sides, as a PNG."""
+    last = scene.num_frames - 1
+    moments = sorted({round(k * last / max(SHEET_FRAMES - 1, 1)) for k in range(SHEET_FRAMES)})
+    rows = [_moment_row(scene, capture, frame) for frame in moments]
+    samples = scale_set.sample(SHEET_SAMPLES, generator(seed, "sheet")).scales
+    for sample in samples.tolist():
+        rows.append(
+            _sample_row(scene, dict(zip(scale_set.object_names, sample, strict=True)), last / 2)
+        )
+    return contact_sheet(rows)
+
+
+def _moment_row(scene: Scene, capture: Capture, frame: int) -> list[tuple[str, Tensor]]:
+    time = float(frame)
+    drawn = scene.render(scene.camera_at(time), time, {"rgb", "depth", "objects"})
+    known = drawn["depth"][~drawn["depth"].isnan()]
+    near, far = known.quantile(torch.tensor([0.02, 0.98])).tolist() if len(known) else (1.0, 2.0)
+    return [
+        (f"input, frame {capture.frames[frame]}", capture.image(frame)),
+        ("reconstruction", drawn["rgb"].clamp(0, 1)),
+        ("depth", color_depth(drawn["depth"], near, far)),
+        ("objects", color_objects(drawn["rgb"].clamp(0, 1), drawn["objects"], background=True)),
+    ]
+
+
+def _sample_row(scene: Scene, scales: Mapping[str, float], time: float) -> list[tuple[str, Tensor]]:
+    camera = scene.camera_at(time)
+    pivot = orbit_pivot(scene, camera, time)
+    named = ", ".join(f"{name} {scale:.2f}" for name, scale in scales.items()) or "no object"
+    row = []
+    for angle in SHEET_ANGLES:
+        side = orbit_camera(camera, pivot, 0.0, float(angle), scene.up)
+        drawn = scene.render(side, time, scales=dict(scales))
+        row.append((f"{angle:+d}°  {named}", drawn["rgb"].clamp(0, 1)))
+    return row
