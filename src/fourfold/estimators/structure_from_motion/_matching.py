@@ -13,6 +13,7 @@ from numba import njit
 _MAX_STEPS = 20
 _SMALL_STEP = 2e-3  # pixels
 _FARTHEST = 3.0  # pixels from the prediction: beyond this another place was found
+_SHIFT_COST = 0.01  # correlation that a pixel away from the expected shift must be worth
 _FEWEST_PIXELS = 0.3  # share of a window's pixels that must lie on the body
 
 
@@ -150,3 +151,61 @@ def _weight(weights, x, y):
         min(weights[top + 1, left], weights[top + 1, left + 1]),
     )
     return smallest, True
+
+
+@njit(cache=True, error_model="numpy")
+def search_shift(source, source_mask, target, target_mask, around, radius, least_overlap):
+    """Find the whole-pixel shift at which the common part of two masked images correlates best.
+
+    Args:
+        source, target: (H, W, 3) float32.
+        source_mask, target_mask: (H, W) bool.
+        around: (2,) whole numbers x, y, middle of the search; nearer shifts win between equals.
+        radius: of the search, pixels.
+        least_overlap: pixels that both masks must share.
+
+    Returns:
+        (3,) shift x, y and its correlation; -2 where no shift has enough overlap.
+    """
+    best = np.array([0.0, 0.0, -2.0])
+    score = -2.0
+    for dy in range(-radius, radius + 1):
+        for dx in range(-radius, radius + 1):
+            x, y = int(around[0]) + dx, int(around[1]) + dy
+            correlation, overlap = _correlate(source, source_mask, target, target_mask, x, y)
+            if overlap < least_overlap:
+                continue
+            value = correlation - _SHIFT_COST * math.sqrt(float(dx * dx + dy * dy))
+            if value > score:
+                score = value
+                best[0], best[1], best[2] = x, y, correlation
+    return best
+
+
+@njit(cache=True, error_model="numpy")
+def _correlate(source, source_mask, target, target_mask, x, y):
+    height, width = source_mask.shape
+    sums = np.zeros((3, 5))
+    count = 0
+    for row in range(max(0, -y), min(height, height - y)):
+        for column in range(max(0, -x), min(width, width - x)):
+            if not (source_mask[row, column] and target_mask[row + y, column + x]):
+                continue
+            count += 1
+            for channel in range(3):
+                a = source[row, column, channel]
+                b = target[row + y, column + x, channel]
+                sums[channel, 0] += a
+                sums[channel, 1] += b
+                sums[channel, 2] += a * a
+                sums[channel, 3] += a * b
+                sums[channel, 4] += b * b
+    if count == 0:
+        return -2.0, 0
+    aa = ab = bb = 0.0
+    for channel in range(3):
+        a, b = sums[channel, 0], sums[channel, 1]
+        aa += sums[channel, 2] - a * a / count
+        ab += sums[channel, 3] - a * b / count
+        bb += sums[channel, 4] - b * b / count
+    return ab / math.sqrt(max(aa * bb, 1e-20)), count

@@ -13,10 +13,6 @@ from torch import Tensor
 
 from fourfold.estimators.flow import FlowEstimator, dense_inverse_search, forward_backward_valid
 from fourfold.estimators.frame_sequence import FrameSequence
-from fourfold.estimators.object_flow import estimate_object_flow
-
-# An object whose flow is confirmed on less than this share of its pixels is matched by itself.
-_CONFIRMED_SHARE = 0.5
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,33 +77,24 @@ def clip_flow(
     return ClipFlow(np.stack(kept), tuple(forward), tuple(backward))
 
 
-def body_flow(clip: ClipFlow, regions: Bool[np.ndarray, "T H W"]) -> ClipFlow:
-    """Give the flow of one body: zero nowhere, but continued from it to the pixels around it.
-
-    Where a body moved too far for the matching of whole images, it is matched by itself
-    (`estimate_object_flow`).
+def background_flow(clip: ClipFlow, regions: Bool[np.ndarray, "T H W"]) -> ClipFlow:
+    """Give the flow of the background: that of whole images, continued to the pixels around it.
 
     Args:
-        regions: the body's pixels in each frame.
+        regions: the background's pixels in each frame.
     """
     steps = range(clip.num_frames - 1)
-    forward = tuple(_body_step(clip, regions, t, t + 1) for t in steps)
-    backward = tuple(_body_step(clip, regions, t + 1, t) for t in steps)
+    forward = tuple(_continued_step(clip.forward[t], regions[t]) for t in steps)
+    backward = tuple(_continued_step(clip.backward[t], regions[t + 1]) for t in steps)
     return ClipFlow(clip.images, forward, backward)
 
 
-def _body_step(clip: ClipFlow, regions: np.ndarray, source: int, target: int) -> Step:
-    step, region = clip.step(source, target), regions[source]
+def _continued_step(step: Step, region: np.ndarray) -> Step:
     confirmed = step.valid & region
-    if region.any() and confirmed.sum() < _CONFIRMED_SHARE * region.sum():
-        masks = [torch.from_numpy(regions[frame]) for frame in (source, target)]
-        own = estimate_object_flow(clip.image(source), clip.image(target), *masks)
-        if int(own.valid.sum()) > confirmed.sum():
-            step, confirmed = _step(own.flow, own.valid), own.valid.numpy()
-    return Step(_continued(step.flow, confirmed), confirmed)
+    return Step(continued(step.flow, confirmed), confirmed)
 
 
-def _continued(flow: np.ndarray, known: np.ndarray) -> np.ndarray:
+def continued(flow: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Give each pixel the flow of the nearest known one, so that reading between pixels is safe."""
     if known.all() or not known.any():
         return flow

@@ -15,7 +15,7 @@ from fourfold.estimators.structure_from_motion.two_views import FEWEST_COMMON, r
 
 SMALLEST_AREA = 30  # pixels of a body that count as being visible
 # Below this motion, px, that no turning of the camera explains, there is no parallax to speak of.
-LEAST_MOTION = 0.75
+LEAST_MOTION = 0.3
 LEAST_PARALLAX = 0.5  # degrees, median over the points
 LEAST_REGISTERED = 0.5  # share of the visible frames
 LARGEST_ERROR = 1.0  # px, mean

@@ -16,7 +16,12 @@ from fourfold.capture.bodies import BACKGROUND
 from fourfold.errors import UsageError
 from fourfold.estimators.frame_sequence import FrameSequence
 from fourfold.estimators.structure_from_motion.bundle import import_pycolmap
-from fourfold.estimators.structure_from_motion.clip_flow import ClipFlow, body_flow, clip_flow
+from fourfold.estimators.structure_from_motion.clip_flow import (
+    ClipFlow,
+    background_flow,
+    clip_flow,
+)
+from fourfold.estimators.structure_from_motion.object_motion import object_flow
 from fourfold.estimators.structure_from_motion.health import (
     Health,
     check_health,
@@ -99,7 +104,9 @@ def solve_bodies(
         clip = clip_flow(images, advance=bar.advance)
     regions = body_regions(masks)
     with stage(len(names) * count_references(clip.num_frames), "tracking points") as bar:
-        tracks = [_tracked(clip, regions[:, k], max_tracks, bar.advance) for k in range(len(names))]
+        tracks = [
+            _tracked(clip, regions[:, k], k, max_tracks, bar.advance) for k in range(len(names))
+        ]
     visible = [visible_frames(region) for region in np.moveaxis(regions, 1, 0)]
     for k, name in enumerate(names):
         require_tracks(name, tracks[k], visible[k], lens)
@@ -145,9 +152,9 @@ def guess_lens(tracks: Tracks, lens: Lens, pair: tuple[int, int] | None, seed: i
 
 
 def _tracked(
-    clip: ClipFlow, regions: np.ndarray, max_tracks: int, advance: Callable[[], None]
+    clip: ClipFlow, regions: np.ndarray, body: int, max_tracks: int, advance: Callable[[], None]
 ) -> Tracks:
-    own = body_flow(clip, regions)
+    own = background_flow(clip, regions) if body == 0 else object_flow(clip, regions)
     return track_body(own, regions, max_tracks=max_tracks, advance=advance)
 
 

@@ -24,6 +24,7 @@ MOST_REFERENCES = 12  # frames in which tracks begin
 WINDOWS_PER_SIDE = 80  # window radius: the longer side over this, between the bounds below
 WINDOW_RADII = (4, 8)
 LEAST_CORRELATION = 0.8
+CORRELATION_AGAIN = 0.9
 # Standard deviation of a match, px, that texture must allow at the noise assumed of images.
 LARGEST_DEVIATION = 0.2
 IMAGE_NOISE = 0.02
@@ -85,7 +86,7 @@ def track_body(
     Windows are chosen in up to 12 reference frames and followed from there both ways.
 
     Args:
-        clip: frames and the flow of this body (`body_flow`).
+        clip: frames and the flow of this body (`background_flow`, `object_flow`).
         regions: the body's pixels in each frame.
         max_tracks: at most this many points.
         advance: called after each reference frame.
@@ -178,23 +179,21 @@ def _follow(
     direction: int,
 ) -> None:
     """Follow corners from the reference frame in one direction, writing into `pixels`."""
-    places, alive = crop.places, np.ones(len(corners), bool)
+    places, followed = crop.places, np.ones(len(corners), bool)
     index = corners.astype(int)
     last = clip.num_frames if direction > 0 else -1
     for frame in range(reference + direction, last, direction):
         step = clip.step(frame - direction, frame)
-        at = places[index[:, 1], index[:, 0]]
-        alive &= _nearest(step.valid, at)
+        reliable = _nearest(step.valid, places[index[:, 1], index[:, 0]])
         places = places + _sample(step.flow.astype(np.float32), places)
-        alive &= _nearest(regions[frame], places[index[:, 1], index[:, 0]])
-        if not alive.any():
-            return
-        shift, good = _rematch(clip, regions, crop, places, corners, frame)
-        alive &= good
-        if not alive.any():
-            return
-        pixels[alive, frame] = _sample(places, (corners + shift)[alive]) + 0.5
-        places = _corrected(places, corners[alive], shift[alive], spacing)
+        shift, correlation = _rematch(clip, regions, crop, places, corners, frame)
+        # What was lost, behind another body for instance, has to look the more alike to be back.
+        needed = np.where(followed & reliable, LEAST_CORRELATION, CORRELATION_AGAIN)
+        followed = correlation >= needed
+        followed &= _nearest(regions[frame], places[index[:, 1], index[:, 0]])
+        if followed.any():
+            pixels[followed, frame] = _sample(places, (corners + shift)[followed]) + 0.5
+            places = _corrected(places, corners[followed], shift[followed], spacing)
 
 
 def _rematch(
@@ -205,7 +204,11 @@ def _rematch(
     corners: np.ndarray,
     frame: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Match the reference's windows in the frame, warped to where they are expected."""
+    """Match the reference's windows in the frame, warped to where they are expected.
+
+    Returns:
+        shifts (N, 2) in the crop, and correlations (N,), -2 where nothing was found.
+    """
     image = clip.images[frame].astype(np.float32) / 255
     warped = _warp(image, places, cv2.INTER_CUBIC)
     weight = _warp(regions[frame].astype(np.float32), places, cv2.INTER_LINEAR)
@@ -213,8 +216,7 @@ def _rematch(
     radius = window_radius(clip.images.shape[1:3])
     found = match_windows(crop.image, crop.weight, warped, weight, corners, radius)
     needed = (IMAGE_NOISE / LARGEST_DEVIATION) ** 2 / (3 * (2 * radius + 1) ** 2)
-    good = (found[:, 2] >= LEAST_CORRELATION) & (found[:, 3] >= needed)
-    return found[:, :2], good
+    return found[:, :2], np.where(found[:, 3] >= needed, found[:, 2], -2.0)
 
 
 def _corrected(
