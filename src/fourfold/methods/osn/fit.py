@@ -35,7 +35,7 @@ RATES: dict[str, tuple[float, float]] = {
 LENGTHS = ("means",)
 JOINTS = ("turns", "shifts")
 """Corrections of poses: one tensor per frame, so that a step moves only those of its frame."""
-JOINT_EPS = float(__import__("os").environ.get("JE", "0.02"))
+JOINT_EPS = 0.02
 """Adam's epsilon for them, loss per pixel: where pictures hardly pull, they hardly move."""
 SURFACE = ("means", "quaternions", "log_scales", "logit_opacities", "harmonics")
 GROWTH = 3.0

@@ -17,8 +17,9 @@ Layers = tuple[list[Float[Tensor, "K H W"]], list[Int[Tensor, "H W"]]]
 COVERED = 0.5
 """Alpha above which a body is there."""
 RIM = 2
-"""Pixels around the visible part of an object in which its own layer says nothing: whether it is
-hidden there, or its Gaussians reach a little too far, cannot be told."""
+"""Pixels around the visible part of an object in which its own layer is doubted."""
+DEEPER = 0.5
+"""Share of the rim's pixels that must lie beyond it for the rim to be believed."""
 SOFT_PIXELS = 1024
 """Contested pixels that a soft Z-buffer is blended on."""
 
@@ -41,12 +42,23 @@ def draw_layers(fit: Fit, footage: Footage, frame: int) -> Float[Tensor, "K H W"
 def trusted_layers(
     layers: Float[Tensor, "K H W"], labels: Int[Tensor, "H W"]
 ) -> Float[Tensor, "K H W"]:
-    """Leave out the layer of each object just outside its visible part; see RIM."""
+    """Leave out the layer of an object in the rim of its visible part, where nothing confirms it.
+
+    In the rim it may be hidden, or its Gaussians may reach a little too far. It is hidden behind
+    a body if its layer goes on behind that body beyond the rim, over DEEPER times as many pixels.
+    """
     trusted = layers.clone()
     for index in range(1, len(layers)):
         visible = labels == index
-        if visible.any():
-            trusted[index, grow_mask(visible, RIM) & ~visible] = torch.nan
+        if not visible.any():
+            continue
+        there = layers[index].isfinite()
+        rim = there & grow_mask(visible, RIM) & ~visible
+        for other in labels[rim].unique().tolist():
+            doubted = rim & (labels == other)
+            beyond = there & (labels == other) & ~doubted
+            if int(beyond.sum()) < DEEPER * int(doubted.sum()):
+                trusted[index, doubted] = torch.nan
     return trusted
 
 

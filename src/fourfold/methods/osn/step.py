@@ -14,7 +14,7 @@ from fourfold.methods.osn.fit import Fit
 from fourfold.methods.osn.footage import UNKNOWN, Footage
 from fourfold.training import generator, ssim_loss
 
-POSE_WEIGHT = float(__import__("os").environ.get("PW", "0.02"))
+POSE_WEIGHT = 0.02
 """Weight of a pose's correction, per squared pixel: what the pictures leave open stays."""
 SMALLEST_WEIGHT = 1e-3
 """Least share of a body in a pixel, in the logarithm of the cross-entropy."""
