@@ -13,6 +13,7 @@ from fourfold.estimators.structure_from_motion.bundle import (
     pycolmap_camera,
 )
 from fourfold.estimators.structure_from_motion.model import (
+    Lens,
     Model,
     keep_agreeing,
     residuals,
@@ -133,26 +134,41 @@ def register(
 def _from_neighbour(
     model: Model, pixels: np.ndarray, points: np.ndarray, frame: int
 ) -> np.ndarray | None:
-    pycolmap = import_pycolmap()
     known = np.nonzero(model.registered)[0]
     if len(known) == 0:
         return None
-    pose = model.poses[known[np.argmin(np.abs(known - frame))]]
-    near = _errors(model, pose, pixels, points)
-    # The neighbour is off by the motion of a frame: whoever is not far beyond the rest takes part.
+    start = model.poses[known[np.argmin(np.abs(known - frame))]]
     error = POSE_ERROR * model.lens.tolerance
+    return pose_from(model.lens, pixels, points, start, error)[0]
+
+
+def pose_from(
+    lens: Lens,
+    pixels: Float[np.ndarray, "N 2"],
+    points: Float[np.ndarray, "N 3"],
+    start: Float[np.ndarray, "4 4"],
+    error: float,
+) -> tuple[Float[np.ndarray, "4 4"] | None, int]:
+    """Refine a pose from a start that is roughly right, and count the points within `error` px.
+
+    None where fewer than 12 points agree.
+    """
+    pycolmap = import_pycolmap()
+    pose, near = start, _errors(lens, start, pixels, points)
+    # The start may be off by the motion of a frame: whoever is not far beyond the rest takes part.
     inliers = near <= 3 * np.median(near) + error
-    for _ in range(2):
+    for _ in range(3):
         if inliers.sum() < FEWEST_POINTS:
-            return None
+            return None, 0
         found = pycolmap.refine_absolute_pose(
-            pycolmap.Rigid3d(pose[:3]), pixels, points, inliers, pycolmap_camera(model.lens)
+            pycolmap.Rigid3d(pose[:3]), pixels, points, inliers, pycolmap_camera(lens)
         )
         if found is None:
-            return None
+            return None, 0
         pose = _matrix(found["cam_from_world"])
-        inliers = _errors(model, pose, pixels, points) <= error
-    return pose
+        inliers = _errors(lens, pose, pixels, points) <= error
+    count = int(inliers.sum())
+    return (pose, count) if count >= FEWEST_POINTS else (None, 0)
 
 
 def _p3p(model: Model, pixels: np.ndarray, points: np.ndarray, seed: int) -> np.ndarray | None:
@@ -168,15 +184,15 @@ def _p3p(model: Model, pixels: np.ndarray, points: np.ndarray, seed: int) -> np.
 
 
 def _support(model: Model, pose: np.ndarray, pixels: np.ndarray, points: np.ndarray) -> int:
-    error = _errors(model, pose, pixels, points)
+    error = _errors(model.lens, pose, pixels, points)
     return int((error <= POSE_ERROR * model.lens.tolerance).sum())
 
 
 def _errors(
-    model: Model, pose: np.ndarray, pixels: np.ndarray, points: np.ndarray
+    lens: Lens, pose: np.ndarray, pixels: np.ndarray, points: np.ndarray
 ) -> Float[np.ndarray, "N"]:
     local = points @ pose[:3, :3].T + pose[:3, 3]
-    error = np.linalg.norm(model.lens.project(local) - pixels, axis=-1)
+    error = np.linalg.norm(lens.project(local) - pixels, axis=-1)
     return np.where(np.isfinite(error), error, np.inf)
 
 

@@ -139,14 +139,14 @@ def _finish(
     mirrored = _mirrored(best.model, some, limits)
     flipped = mirrored is not None and _better(mirrored, best.model, some)
     model = mirrored if mirrored is not None and flipped else best.model
-    model = complete(model, tracks, limits)
-    return replace(
-        best,
-        model=model,
-        cost=robust_cost(model, tracks),
-        attempts=attempts,
-        reversed_depth=flipped,
-    )
+    chosen = replace(best, model=model, attempts=attempts, reversed_depth=flipped)
+    return finish(chosen, tracks, refine_focal, seed)
+
+
+def finish(mapping: Mapping, tracks: Tracks, refine_focal: bool = False, seed: int = 0) -> Mapping:
+    """Triangulate all tracks from a mapping's poses and adjust everything."""
+    model = complete(mapping.model, tracks, Limits(mapping.min_angle, refine_focal, seed))
+    return replace(mapping, model=model, cost=robust_cost(model, tracks))
 
 
 def _mirrored(model: Model, tracks: Tracks, limits: Limits) -> Model | None:

@@ -21,7 +21,7 @@ from fourfold.estimators.structure_from_motion.clip_flow import (
     background_flow,
     clip_flow,
 )
-from fourfold.estimators.structure_from_motion.object_motion import object_flow
+from fourfold.estimators.structure_from_motion.guided import retrack
 from fourfold.estimators.structure_from_motion.health import (
     Health,
     check_health,
@@ -30,13 +30,20 @@ from fourfold.estimators.structure_from_motion.health import (
     require_tracks,
     visible_frames,
 )
-from fourfold.estimators.structure_from_motion.mapping import Mapping, map_body, some_tracks
+from fourfold.estimators.structure_from_motion.mapping import (
+    Mapping,
+    finish,
+    map_body,
+    some_tracks,
+)
 from fourfold.estimators.structure_from_motion.model import Lens
+from fourfold.estimators.structure_from_motion.object_motion import object_flow
 from fourfold.estimators.structure_from_motion.tracks import Tracks, count_references, track_body
 
 # Focal lengths over the longer side of the image from which a guess is refined: fields of view of
 # 80, 58, 42 and 28 degrees.
 GUESSES = (0.6, 0.9, 1.3, 2.0)
+GUIDED_ROUNDS = 2  # of tracking again with the geometry as a guide
 # For the tracks masks are narrower by this share of the longer side: borders mix two bodies.
 _EROSION = 1 / 320
 
@@ -110,21 +117,37 @@ def solve_bodies(
     visible = [visible_frames(region) for region in np.moveaxis(regions, 1, 0)]
     for k, name in enumerate(names):
         require_tracks(name, tracks[k], visible[k], lens)
-    solved = []
+    solved: list[SolvedBody] = []
     with stage(len(names), "structure from motion") as bar:
         for k, name in enumerate(names):
             own = lens if k == 0 else solved[0].mapping.model.lens
-            refine = k == 0 and (refine_focal or guess_focal)
             if k == 0 and guess_focal:
                 own = guess_lens(tracks[0], lens, pairs.get(name), seed)
+            refine = k == 0 and (refine_focal or guess_focal)
             mapping = map_body(tracks[k], own, pair=pairs.get(name), refine_focal=refine, seed=seed)
             if mapping is None:
                 raise refuse_unmapped(name)
-            health = measure_health(name, mapping, tracks[k], visible[k])
+            again, mapping = _guided(clip, regions[:, k], tracks[k], mapping, refine, seed)
+            health = measure_health(name, mapping, again, visible[k])
             check_health(health)
-            solved.append(SolvedBody(name, tracks[k], mapping, health))
+            solved.append(SolvedBody(name, again, mapping, health))
             bar.advance()
     return tuple(solved)
+
+
+def _guided(
+    clip: ClipFlow,
+    regions: np.ndarray,
+    tracks: Tracks,
+    mapping: Mapping,
+    refine_focal: bool,
+    seed: int,
+) -> tuple[Tracks, Mapping]:
+    """Track and adjust again with the geometry as a guide."""
+    for _ in range(GUIDED_ROUNDS):
+        tracks, model = retrack(clip, regions, tracks, mapping.model)
+        mapping = finish(replace(mapping, model=model), tracks, refine_focal, seed)
+    return tracks, mapping
 
 
 def body_regions(masks: Bool[np.ndarray, "T K H W"]) -> Bool[np.ndarray, "T B H W"]:

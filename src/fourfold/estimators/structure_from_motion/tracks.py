@@ -14,7 +14,7 @@ from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from fourfold.estimators.structure_from_motion._matching import match_windows
 from fourfold.estimators.structure_from_motion.clip_flow import ClipFlow
@@ -38,9 +38,11 @@ class Tracks:
     """Where P surface points are seen in T frames.
 
     pixels: (P, T, 2) x, y, first centre at 0.5; NaN where not visible.
+    references: (P,) the frame in which each point was chosen.
     """
 
     pixels: Float[np.ndarray, "P T 2"]
+    references: Int[np.ndarray, "P"]
 
     @property
     def visible(self) -> Bool[np.ndarray, "P T"]:
@@ -57,11 +59,11 @@ class Tracks:
 
     def pick(self, which: np.ndarray) -> Tracks:
         """Keep some of the points."""
-        return Tracks(self.pixels[which])
+        return Tracks(self.pixels[which], self.references[which])
 
 
 @dataclass(frozen=True, eq=False)
-class _Crop:
+class Crop:
     """The part of the reference frame that is tracked, and where its pixels are now.
 
     places: (h, w, 2) array indices in the current frame, float32.
@@ -101,7 +103,8 @@ def track_body(
     for reference in references:
         found.append(_track_reference(clip, regions, reference, share))
         advance()
-    return Tracks(np.concatenate(found))
+    owners = np.repeat(np.array(references), [len(pixels) for pixels in found])
+    return Tracks(np.concatenate(found), owners)
 
 
 def count_references(num_frames: int) -> int:
@@ -114,7 +117,7 @@ def _track_reference(
     clip: ClipFlow, regions: np.ndarray, reference: int, most: int
 ) -> Float[np.ndarray, "P T 2"]:
     radius = window_radius(clip.images.shape[1:3])
-    crop = _crop(clip, regions, reference, margin=radius + 2)
+    crop = crop_reference(clip, regions, reference)
     if crop is None:
         return np.zeros((0, clip.num_frames, 2))
     corners, spacing = _choose_corners(crop, most, radius)
@@ -131,7 +134,9 @@ def window_radius(shape: tuple[int, ...]) -> int:
     return min(max(round(max(shape) / WINDOWS_PER_SIDE), low), high)
 
 
-def _crop(clip: ClipFlow, regions: np.ndarray, reference: int, margin: int) -> _Crop | None:
+def crop_reference(clip: ClipFlow, regions: np.ndarray, reference: int) -> Crop | None:
+    """Cut a body out of a reference frame; None where it is not visible."""
+    margin = window_radius(clip.images.shape[1:3]) + 2
     rows, columns = np.nonzero(regions[reference])
     if len(rows) == 0:
         return None
@@ -140,7 +145,7 @@ def _crop(clip: ClipFlow, regions: np.ndarray, reference: int, margin: int) -> _
     left, right = max(columns.min() - margin, 0), min(columns.max() + margin + 1, width)
     part = (slice(top, bottom), slice(left, right))
     grid = np.meshgrid(np.arange(left, right), np.arange(top, bottom))
-    return _Crop(
+    return Crop(
         left=int(left),
         top=int(top),
         image=clip.images[reference][part].astype(np.float32) / 255,
@@ -149,7 +154,7 @@ def _crop(clip: ClipFlow, regions: np.ndarray, reference: int, margin: int) -> _
     )
 
 
-def _choose_corners(crop: _Crop, most: int, radius: int) -> tuple[Float[np.ndarray, "N 2"], float]:
+def _choose_corners(crop: Crop, most: int, radius: int) -> tuple[Float[np.ndarray, "N 2"], float]:
     """Choose the best corner in each cell of a grid over the body, as (x, y) in the crop."""
     gray = cv2.cvtColor(crop.image, cv2.COLOR_RGB2GRAY)
     strength = cv2.cornerMinEigenVal(gray, 2 * (radius // 2) + 1)
@@ -171,7 +176,7 @@ def _choose_corners(crop: _Crop, most: int, radius: int) -> tuple[Float[np.ndarr
 def _follow(
     clip: ClipFlow,
     regions: np.ndarray,
-    crop: _Crop,
+    crop: Crop,
     corners: np.ndarray,
     spacing: float,
     pixels: np.ndarray,
@@ -184,22 +189,22 @@ def _follow(
     last = clip.num_frames if direction > 0 else -1
     for frame in range(reference + direction, last, direction):
         step = clip.step(frame - direction, frame)
-        reliable = _nearest(step.valid, places[index[:, 1], index[:, 0]])
-        places = places + _sample(step.flow.astype(np.float32), places)
-        shift, correlation = _rematch(clip, regions, crop, places, corners, frame)
+        reliable = nearest(step.valid, places[index[:, 1], index[:, 0]])
+        places = places + sample_field(step.flow.astype(np.float32), places)
+        shift, correlation = rematch(clip, regions, crop, places, corners, frame)
         # What was lost, behind another body for instance, has to look the more alike to be back.
         needed = np.where(followed & reliable, LEAST_CORRELATION, CORRELATION_AGAIN)
         followed = correlation >= needed
-        followed &= _nearest(regions[frame], places[index[:, 1], index[:, 0]])
+        followed &= nearest(regions[frame], places[index[:, 1], index[:, 0]])
         if followed.any():
-            pixels[followed, frame] = _sample(places, (corners + shift)[followed]) + 0.5
+            pixels[followed, frame] = sample_field(places, (corners + shift)[followed]) + 0.5
             places = _corrected(places, corners[followed], shift[followed], spacing)
 
 
-def _rematch(
+def rematch(
     clip: ClipFlow,
     regions: np.ndarray,
-    crop: _Crop,
+    crop: Crop,
     places: np.ndarray,
     corners: np.ndarray,
     frame: int,
@@ -236,10 +241,10 @@ def _corrected(
     short = (height - shifts.shape[0], width - shifts.shape[1])
     shifts = np.pad(shifts, ((0, max(short[0], 0)), (0, max(short[1], 0)), (0, 0)), mode="edge")
     grid = np.stack(np.meshgrid(np.arange(width), np.arange(height)), axis=-1)
-    return _sample(places, grid + shifts)
+    return sample_field(places, grid + shifts)
 
 
-def _sample(field: np.ndarray, at: np.ndarray) -> np.ndarray:
+def sample_field(field: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Read a (H, W, 2) field bilinearly at array indices (N, 2) or (h, w, 2)."""
     return _warp(field, at.reshape(len(at), -1, 2), cv2.INTER_LINEAR).reshape(at.shape)
 
@@ -256,7 +261,7 @@ def _inside(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return (x >= 0) & (y >= 0) & (x <= shape[1] - 1) & (y <= shape[0] - 1)
 
 
-def _nearest(mask: np.ndarray, at: np.ndarray) -> np.ndarray:
+def nearest(mask: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Read a mask at array indices (N, 2), False outside."""
     height, width = mask.shape
     x, y = np.rint(at).astype(int).T
