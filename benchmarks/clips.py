@@ -1,6 +1,7 @@
-"""Train and measure dreamscene4d on several clips, one after the other, and print a table.
+"""Train and measure a method on several clips, one after the other, and print a table.
 
-    python benchmarks/clips.py CAPTURE... --out DIR [--json FILE] [--pictures DIR] [-- OPTION...]
+    python benchmarks/clips.py CAPTURE... --out DIR [--method osn] [--seeds 0,1,2] [--json FILE]
+                               [--pictures DIR] [-- OPTION...]
 
 Options after ``--`` go to ``fourfold train`` (``--lite``, ``--holdout 4``, ``--prior none``). Each
 clip is trained by the command line in a process of its own, so that time and memory are what a user
@@ -12,6 +13,7 @@ import json
 import shlex
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 from PIL import Image
@@ -21,19 +23,23 @@ SHEET_WIDTH = 1600
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Train and measure dreamscene4d on several clips.")
+    parser = argparse.ArgumentParser(description="Train and measure a method on several clips.")
     parser.add_argument("captures", nargs="+", type=Path)
     parser.add_argument("--out", type=Path, required=True, help="folder for the runs")
+    parser.add_argument("--method", default="dreamscene4d", help="which method")
+    parser.add_argument("--seeds", default="0", help="seeds, joined by commas: a run for each")
     parser.add_argument("--json", type=Path, help="write all figures here")
     parser.add_argument("--pictures", type=Path, help="folder for the contact sheets")
     own, options = _split(sys.argv[1:])
     arguments = parser.parse_args(own)
     measured = {}
-    for capture in arguments.captures:
-        measured[capture.name] = _measure(capture, arguments.out / capture.name, options)
+    for capture, seed in product(arguments.captures, arguments.seeds.split(",")):
+        name = capture.name if arguments.seeds == "0" else f"{capture.name}-{seed}"
+        run = arguments.out / name
+        measured[name] = _measure(arguments.method, capture, run, ["--seed", seed, *options])
         if arguments.pictures:
-            _keep_sheet(arguments.out / capture.name, arguments.pictures / f"{capture.name}.jpg")
-        print(_table({capture.name: measured[capture.name]}), flush=True)
+            _keep_sheet(run, arguments.pictures / f"{name}.jpg")
+        print(_table({name: measured[name]}), flush=True)
     print(_table(measured))
     if arguments.json:
         arguments.json.write_text(json.dumps(measured, indent=2) + "\n")
@@ -46,8 +52,8 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at + 1 :]
 
 
-def _measure(capture: Path, run: Path, options: list[str]) -> dict[str, float]:
-    train = ["train", "dreamscene4d", str(capture), "--out", str(run), "--overwrite", *options]
+def _measure(method: str, capture: Path, run: Path, options: list[str]) -> dict[str, float]:
+    train = ["train", method, str(capture), "--out", str(run), "--overwrite", *options]
     for words in (train, ["eval", str(run)]):
         print("fourfold", shlex.join(words), file=sys.stderr, flush=True)
         subprocess.run([sys.executable, "-m", "fourfold", *words], check=True, stdout=sys.stderr)
