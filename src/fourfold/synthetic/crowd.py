@@ -1,4 +1,4 @@
-"""The scene `crowd`: eight toys on one table, in two rows that pass each other."""
+"""The scene `crowd`: eight toys over one table, in two rings."""
 
 from fourfold.synthetic.carousel import Round, on_the_table
 from fourfold.synthetic.garden import gnome, snail, toadstool
@@ -7,12 +7,12 @@ from fourfold.synthetic.playroom import die, rocket
 from fourfold.synthetic.rigid import RigidStage
 from fourfold.synthetic.toys import duck, house, teapot
 
-_OUTER, _INNER = (0.66, 0.50), (0.24, 0.20)
-_SWEEP = -100.0
+_OUTER, _INNER = (0.62, 0.44), (0.26, 0.20)
+_SWEEP = -60.0
 
 
 def crowd(seed: int) -> RigidStage:
-    """Set the stage: five toys go round, three in their midst; some stand, some hop, some hover.
+    """Set the stage: five toys go round, three in their midst; they hop and hover.
 
     The seed changes the textures, never the geometry.
     """
@@ -23,14 +23,14 @@ def crowd(seed: int) -> RigidStage:
         for k, (maker, height) in enumerate(zip(makers, heights, strict=True))
     ]
     ways = (
-        Round(95.0, _SWEEP, (30.0, -25.0), _OUTER),
-        Round(170.0, _SWEEP, (30.0, -20.0), _OUTER, height=0.08),
-        Round(20.0, _SWEEP, (20.0, -30.0), _OUTER, height=0.12, hops=3, hop=0.10, rock=8.0),
-        Round(310.0, _SWEEP, (30.0, -30.0), _OUTER, height=0.14, hops=4, hop=0.08, rock=6.0),
-        Round(240.0, _SWEEP, (25.0, -25.0), _OUTER, height=0.20),
-        Round(150.0, _SWEEP, (40.0, -25.0), _INNER, height=0.05),
-        Round(30.0, _SWEEP, (20.0, -40.0), _INNER, height=0.22, hops=1, hop=0.10, rock=10.0),
-        Round(270.0, _SWEEP, (10.0, -50.0), _INNER, height=0.16, hops=2, hop=0.08, rock=12.0),
+        Round(80.0, _SWEEP, (30.0, -25.0), _OUTER, height=0.20),
+        Round(165.0, _SWEEP, (30.0, -20.0), _OUTER, height=0.17, hops=2, hop=0.06),
+        Round(10.0, _SWEEP, (20.0, -30.0), _OUTER, height=0.14, hops=3, hop=0.10, rock=8.0),
+        Round(300.0, _SWEEP, (30.0, -30.0), _OUTER, height=0.32, hops=4, hop=0.06, rock=6.0),
+        Round(225.0, _SWEEP, (25.0, -25.0), _OUTER, height=0.30),
+        Round(130.0, _SWEEP, (40.0, -25.0), _INNER, height=0.12, hops=2, hop=0.06, rock=5.0),
+        Round(25.0, _SWEEP, (20.0, -40.0), _INNER, height=0.12, hops=1, hop=0.10, rock=10.0),
+        Round(250.0, _SWEEP, (10.0, -50.0), _INNER, height=0.12, hops=2, hop=0.06, rock=12.0),
     )
     names = [maker.__name__ for maker in makers]
     return on_the_table("crowd", list(zip(names, solids, ways, strict=True)), parlour(seed + 300))

@@ -8,7 +8,7 @@ from fourfold.synthetic.parlour import parlour
 from fourfold.synthetic.rigid import RigidStage
 
 SOLUTIONS = 50  # as many as the paper's Table 2
-_SWEEP = -190.0
+_SWEEP = -175.0
 
 
 def gnome(seed: int) -> RigidStage:
@@ -28,7 +28,7 @@ def gnome(seed: int) -> RigidStage:
     cast = (
         ("gnome", man, Round(138.0, _SWEEP, (30.0, -30.0), hops=4, hop=0.12, rock=6.0)),
         ("toadstool", stool, Round(249.0, _SWEEP, (25.0, -25.0), height=0.10)),
-        ("snail", creeper, Round(23.0, _SWEEP, (40.0, -25.0))),
+        ("snail", creeper, Round(8.0, _SWEEP, (40.0, -25.0))),
     )
     room = tuple(bake_panel(panel) for panel in parlour(seed + 90))
     return on_the_table("gnome", cast, room, glowing=True, solutions=SOLUTIONS)
