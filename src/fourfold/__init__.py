@@ -23,6 +23,7 @@ _HOMES = {
     "info": "fourfold.verbs",
     "prepare": "fourfold.verbs",
     "render": "fourfold.verbs",
+    "sample": "fourfold.verbs",
     "synth": "fourfold.verbs",
     "train": "fourfold.verbs",
     "Capture": "fourfold.capture",
@@ -45,6 +46,7 @@ __all__ = [
     "info",
     "prepare",
     "render",
+    "sample",
     "synth",
     "train",
     "Capture",
@@ -64,7 +66,7 @@ if TYPE_CHECKING:
     from fourfold.geometry import Camera
     from fourfold.scene import Gaussians, Scene, SceneObject
     from fourfold.training import Run
-    from fourfold.verbs import demo, eval, export, info, prepare, render, synth, train
+    from fourfold.verbs import demo, eval, export, info, prepare, render, sample, synth, train
 
 
 def __getattr__(name: str) -> Any:

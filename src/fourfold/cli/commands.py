@@ -14,6 +14,7 @@ from fourfold.verbs.methods import METHODS, Method
 from fourfold.verbs.options import CaptureOptions
 from fourfold.verbs.prepare import SfmOptions
 from fourfold.verbs.render import RenderOptions
+from fourfold.verbs.sample import COUNT, ScaleMode
 from fourfold.verbs.synth import SynthOptions
 
 if TYPE_CHECKING:
@@ -160,6 +161,43 @@ class Train(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sample(Command):
+    """Draw valid combinations of object scales, and say what is known about the scales."""
+
+    run_folder: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
+    """Folder of the run."""
+    count: Annotated[int, arg(aliases=["-n"], metavar="N")] = COUNT
+    """How many."""
+    out: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
+    """File to write, .json or .csv; samples.json and samples.csv in the run by default."""
+    seed: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
+    """Seed of the draws; the run's own by default."""
+    scales: Annotated[ScaleMode | None, arg(help_behavior_hint="")] = None
+    """What decides which scales are valid: the training's choice by default."""
+    picture: Flag = False
+    """Also draw the valid region with the samples, samples.png."""
+
+    def run(self) -> None:
+        """Draw them, and print what is known."""
+        from fourfold.cli import printing
+
+        result = fourfold.sample(
+            self.run_folder,
+            self.count,
+            out=self.out,
+            seed=self.seed,
+            mode=self.scales,
+            picture=self.picture,
+        )
+        if result.samples.note:
+            printing.announce(f"warning: {result.samples.note}")
+        for fact in result.facts:
+            print(fact)
+        for file in result.files:
+            printing.print_path("wrote", file)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Render(Command):
     """Render a run's scene from a camera path, as one video for each output."""
 
@@ -255,6 +293,7 @@ def commands(words: Sequence[str]) -> Any:
         "info": Info,
         "prepare": Prepare,
         "train": train_command(METHODS[method]),
+        "sample": Sample,
         "render": Render,
         "eval": Eval,
         "export": Export,

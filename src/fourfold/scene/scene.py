@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from fourfold.geometry import Camera, interpolate_cameras, similarity_matrix
 from fourfold.scene.gaussians import Gaussians
 from fourfold.scene.rendering import Drawing, NextFrame, check_outputs, draw
 from fourfold.scene.scale_set import ScaleSet
+from fourfold.scene.scaled_motion import ScaledMotion
 from fourfold.scene.scene_object import SceneObject
 
 BACKGROUND = "background"
@@ -103,6 +104,24 @@ class Scene:
             for name, part in zip(names, parts, strict=True)
         ]
 
+    def with_scales(self, scales: Mapping[str, float]) -> Scene:
+        """Give the scene with objects at other scales, as `at` understands them, by name.
+
+        The cameras stay. Such a scene is drawn, followed and exported like any other, not saved.
+
+        Raises:
+            UsageError: an unknown object, or a scale that is not positive.
+        """
+        for name in scales:
+            self.object(name)
+        objects = [
+            replace(item, motion=ScaledMotion(item.motion, self._center_at, scales[item.name]))
+            if item.name in scales
+            else item
+            for item in self.objects
+        ]
+        return replace(self, objects=objects)
+
     def draw(
         self,
         camera: Camera,
@@ -168,6 +187,9 @@ class Scene:
         from fourfold.scene.saving import load_scene
 
         return load_scene(folder)
+
+    def _center_at(self, time: float) -> Float[Tensor, " 3"]:
+        return self.camera_at(time).position
 
     def _wrapped(self, time: float) -> float:
         return time if self.period is None else time % self.period

@@ -50,6 +50,9 @@ _CONTENTS = (
     "metrics.json",
     "report.html",
     "contact_sheet.png",
+    "samples.json",
+    "samples.csv",
+    "samples.png",
     "previews",
 )
 

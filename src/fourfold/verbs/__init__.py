@@ -8,6 +8,7 @@ from fourfold.verbs.methods import METHODS, Method
 from fourfold.verbs.options import CaptureOptions
 from fourfold.verbs.prepare import Prepared, SfmOptions, prepare
 from fourfold.verbs.render import RenderOptions, render
+from fourfold.verbs.sample import SampleResult, sample
 from fourfold.verbs.synth import synth
 from fourfold.verbs.train import train
 
@@ -18,6 +19,7 @@ __all__ = [
     "Method",
     "Prepared",
     "RenderOptions",
+    "SampleResult",
     "SfmOptions",
     "demo",
     "eval",
@@ -25,6 +27,7 @@ __all__ = [
     "info",
     "prepare",
     "render",
+    "sample",
     "synth",
     "train",
 ]

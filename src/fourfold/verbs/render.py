@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -13,11 +15,17 @@ from fourfold.errors import UsageError
 from fourfold.verbs.methods import changed
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from fourfold.scene import Scene
     from fourfold.training import Run
     from fourfold.verbs.camera_path import View
+    from fourfold.verbs.drawing import Looks
+    from fourfold.verbs.scale_choice import Choices
 
 OUTPUTS = ("rgb", "depth", "objects", "flow", "tracks")
+# Longer side of a grid's tiles, where nobody says and the frames are larger.
+_TILE = 640
 
 
 @dataclass(frozen=True)
@@ -39,7 +47,14 @@ class RenderOptions:
     fps: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
     """Frames per second of the video; the capture's by default."""
     size: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
-    """Longer side of the video in pixels; that of the frames trained on by default."""
+    """Longer side of the video (of a grid: of a tile); that of the frames trained on by default."""
+    scales: Annotated[
+        str | None, arg(metavar="ID|random|grid|one|NAME=S,…", help_behavior_hint="")
+    ] = None
+    """Object scales: a sample's number, a random valid one, a grid (grid2x2, default 3x3) of
+    samples, one (as filmed, the default), or given by name."""
+    seed: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
+    """Seed of --scales random; another one each time by default."""
 
 
 def render(
@@ -56,7 +71,7 @@ def render(
         run: a run or its folder.
         options: what to render; `changes` are single options given by name.
         out: folder for the videos; `renders/` in the run by default. They are named
-            `<path>_<output>`.
+            `<path>_<output>`, with the scales' name behind it where any are chosen.
         progress: show how far it is.
 
     Returns:
@@ -67,7 +82,9 @@ def render(
         UsageError: options that do not fit together.
         OutputError: it cannot be written; videos that were there stay.
     """
-    from fourfold.verbs.drawing import draw_view, prepare
+    from fourfold.exporters import open_video
+    from fourfold.training import Progress
+    from fourfold.verbs.scale_choice import choose_scales
     from fourfold.verbs.scenes import load_run, load_scene
 
     options = changed(RenderOptions() if options is None else options, changes)
@@ -75,23 +92,58 @@ def render(
     run = load_run(run)
     scene = load_scene(run)
     fps = options.fps if options.fps is not None else scene.fps
-    views = _views(scene, options, fps)
+    chosen = choose_scales(options.scales, scene, run, options.seed)
+    if chosen.note and progress:
+        print(f"note: {chosen.note}", file=sys.stderr)
+    views = _views(scene, options, fps, len(chosen.choices))
     folder = Path(out) if out is not None else run.path / "renders"
-    files = [_file(folder, options, output) for output in outputs]
-
-    from fourfold.exporters import open_video
-    from fourfold.training import Progress
-
-    looks = prepare(scene, views, outputs, follow_input=options.path == "input")
+    files = [_file(folder, options, output, chosen.suffix) for output in outputs]
+    scenes, looks = _looks(scene, chosen, views, outputs, options.path == "input")
     with ExitStack() as stack:
         writers = [stack.enter_context(open_video(file, fps)) for file in files]
         bar = stack.enter_context(Progress(len(views), "rendering", enabled=progress))
         for index in range(len(views)):
-            pictures = draw_view(scene, views, index, outputs, looks)
+            pictures = _draw(scenes, chosen, views, index, outputs, looks)
             for writer, output in zip(writers, outputs, strict=True):
                 writer.add(pictures[output])
             bar.update(index + 1)
     return files
+
+
+def _looks(
+    scene: Scene, chosen: Choices, views: list[View], outputs: Sequence[str], follow_input: bool
+) -> tuple[list[Scene], list[Looks]]:
+    """Give the scene at each choice of scales, and looks whose colours mean the same in all."""
+    from fourfold.verbs.drawing import prepare
+
+    scenes = [scene.with_scales(choice.scales) for choice in chosen.choices]
+    looks = [prepare(scaled, views, outputs, follow_input) for scaled in scenes]
+    near, far = min(look.near for look in looks), max(look.far for look in looks)
+    flow = max(look.largest_flow for look in looks)
+    return scenes, [replace(look, near=near, far=far, largest_flow=flow) for look in looks]
+
+
+def _draw(
+    scenes: list[Scene],
+    chosen: Choices,
+    views: list[View],
+    index: int,
+    outputs: Sequence[str],
+    looks: list[Looks],
+) -> dict[str, Tensor]:
+    """Draw one frame of each output: the picture, or those of several choices as tiles."""
+    from fourfold.verbs.drawing import draw_view
+    from fourfold.verbs.tiles import tile
+
+    pairs = zip(scenes, looks, strict=True)
+    pictures = [draw_view(scaled, views, index, outputs, look) for scaled, look in pairs]
+    if len(pictures) == 1:
+        return pictures[0]
+    labels = [choice.label for choice in chosen.choices]
+    return {
+        output: tile([picture[output] for picture in pictures], labels, chosen.columns)
+        for output in outputs
+    }
 
 
 def split_outputs(text: str) -> tuple[str, ...]:
@@ -111,7 +163,7 @@ def split_outputs(text: str) -> tuple[str, ...]:
     return names
 
 
-def _views(scene: Scene, options: RenderOptions, fps: float) -> list[View]:
+def _views(scene: Scene, options: RenderOptions, fps: float, num_tiles: int) -> list[View]:
     from fourfold.verbs.camera_file import file_path
     from fourfold.verbs.camera_path import (
         input_path,
@@ -131,7 +183,10 @@ def _views(scene: Scene, options: RenderOptions, fps: float) -> list[View]:
         views = sweep_path(scene, spread, options.angle, options.path)
     else:
         views = file_path(Path(options.path), scene, times)
-    return views if options.size is None else resize_views(views, options.size)
+    size = options.size
+    if size is None and num_tiles > 1:
+        size = min(max(views[0].camera.width, views[0].camera.height), _TILE)
+    return views if size is None else resize_views(views, size)
 
 
 def _check(options: RenderOptions, fps: float) -> None:
@@ -150,7 +205,7 @@ def _check(options: RenderOptions, fps: float) -> None:
         raise UsageError(f"a swing of {options.angle:g} degrees", expected="up to 180")
 
 
-def _file(folder: Path, options: RenderOptions, output: str) -> Path:
+def _file(folder: Path, options: RenderOptions, output: str, suffix: str) -> Path:
     path = options.path if options.path in ("input", "orbit", "elevation") else "path"
     ending = "" if options.format == "png" else f".{options.format}"
-    return folder / f"{path}_{output}{ending}"
+    return folder / f"{path}_{output}{suffix}{ending}"

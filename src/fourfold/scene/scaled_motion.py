@@ -1,0 +1,62 @@
+"""A motion seen at another scale about the camera that filmed it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fourfold.errors import UsageError
+from fourfold.geometry import similarity_matrix
+from fourfold.scene.gaussians import Gaussians
+from fourfold.scene.motion import Motion
+from fourfold.scene.skinning import Skinning
+
+
+@dataclass(frozen=True, eq=False)
+class ScaledMotion(Motion):
+    """A motion followed by a scale about the centre of the capture's camera at that time.
+
+    `center` gives that centre (3,) in the world. It lives in memory only: what is saved is the
+    scene and the scales.
+    """
+
+    kind: ClassVar[str] = "scaled"
+
+    motion: Motion
+    center: Callable[[float], Float[Tensor, " 3"]]
+    scale: float
+
+    def __post_init__(self) -> None:
+        if not self.scale > 0.0:
+            raise UsageError(f"the scale {self.scale} is not positive")
+
+    def apply(
+        self, gaussians: Gaussians, time: float, skinning: Skinning | None = None
+    ) -> Gaussians:
+        center = self.center(time)
+        turn = torch.eye(3, dtype=center.dtype, device=center.device)
+        resize = similarity_matrix(self.scale, turn, center - self.scale * center)
+        return self.motion.apply(gaussians, time, skinning).transformed(resize)
+
+    def move_points(
+        self, points: Float[Tensor, "N 3"], time: float, skinning: Skinning | None = None
+    ) -> Float[Tensor, "N 3"]:
+        center = self.center(time)
+        moved = self.motion.move_points(points, time, skinning)
+        return center + self.scale * (moved - center)
+
+    def bind(self, points: Float[Tensor, "N 3"]) -> Skinning | None:
+        return self.motion.bind(points)
+
+    def binding(self) -> tuple[Tensor, ...]:
+        return self.motion.binding()
+
+    def tensors(self) -> dict[str, Tensor]:
+        raise UsageError(
+            "a scene at chosen scales is not saved", mend="Save the scene and keep the scales"
+        )
