@@ -16,6 +16,7 @@ from fourfold.methods.osn.drawing import draw_together
 from fourfold.methods.osn.finish import check_scales, check_scene, finish_scene
 from fourfold.methods.osn.fit import Fit, start_fit
 from fourfold.methods.osn.footage import Footage, read_footage
+from fourfold.methods.osn.lens import check_lens
 from fourfold.methods.osn.scales import draw_scales, known_scales, make_scale_set, new_network
 from fourfold.methods.osn.step import bootstrap_step, choose_frame, round_step
 from fourfold.scene import ScaleNetwork, Scene
@@ -56,6 +57,7 @@ def train(capture: Capture, out: Path, config: OSNConfig, overwrite: bool) -> Ru
     # Which stages run now is no property of the result: all of them are stored.
     config = replace(config, stages=",".join(STAGES))
     footage = read_footage(capture)
+    check_lens(footage, capture)
     known_scales(footage, config)  # says what is wrong with them before a run is made
     run = Run.open(
         out,
