@@ -122,6 +122,13 @@ class Scene:
         ]
         return replace(self, objects=objects)
 
+    def at_typical_scales(self) -> Scene:
+        """Give the scene with objects at a typical valid combination of scales; see `ScaleSet`.
+
+        Without a scale set it is the scene itself.
+        """
+        return self if self.scale_set is None else self.with_scales(self.scale_set.typical())
+
     def draw(
         self,
         camera: Camera,

@@ -22,6 +22,8 @@ def export(
 ) -> Path:
     """Write a run's scene in another tool's format, in the coordinates of its capture.
 
+    Where many scales of the objects are valid, it is written at a typical combination.
+
     Args:
         run: a run or its folder.
         format: "ply" (a folder of 3DGS files, one per frame), "tracks" (an .npz of points of the
@@ -45,7 +47,7 @@ def export(
     if format not in names:
         raise UsageError(f"unknown format {format!r}", expected=f"one of {', '.join(names)}")
     run = load_run(run)
-    scene = load_scene(run)
+    scene = load_scene(run).at_typical_scales()
     target = Path(out) if out is not None else run.path / "export" / names[format]
     if format == "ply":
         with Progress(scene.num_frames, "exporting", enabled=progress) as bar:

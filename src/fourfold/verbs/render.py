@@ -52,7 +52,7 @@ class RenderOptions:
         str | None, arg(metavar="ID|random|grid|one|NAME=S,…", help_behavior_hint="")
     ] = None
     """Object scales: a sample's number, a random valid one, a grid (grid2x2, default 3x3) of
-    samples, one (as filmed, the default), or given by name."""
+    samples, one (all 1), or given by name; a typical valid combination by default."""
     seed: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
     """Seed of --scales random; another one each time by default."""
 

@@ -41,15 +41,17 @@ def choose_scales(text: str | None, scene: Scene, run: Run, seed: int | None = N
     """Read what `--scales` asks for.
 
     Args:
-        text: None or "one": as filmed. A number: that sample, of `samples.json` in the run or
+        text: None: a typical valid combination. "one": all scales 1. A number: that sample, of `samples.json` in the run or
             else as `fourfold sample` draws them. "random": a new draw. "grid" or "grid2x2":
-            samples side by side. "NAME=S,NAME=S": these, the others as filmed.
+            samples side by side. "NAME=S,NAME=S": these, the others at 1.
         seed: of a random draw; a new one each time by default.
 
     Raises:
         UsageError: none of these, no such object or sample, or the scene has no scale set.
         InputError: `samples.json` cannot be read.
     """
+    if text is None and scene.scale_set is not None:
+        return Choices((Choice(scene.scale_set.typical(), "typical"),))
     if text is None or text == "one":
         return Choices((Choice({}, "as filmed"),))
     if "=" in text:

@@ -41,7 +41,8 @@ SHEET_ANGLES = (-30, -15, 15, 30)
 def evaluate(run: Run, capture: Capture) -> dict[str, float]:
     """Measure a run; write metrics.json, contact_sheet.png and report.html; return the figures.
 
-    Keys: train_psnr, train_ssim, train_object_psnr, train_mask_iou on the filmed frames. With test
+    Keys: train_psnr, train_ssim, train_object_psnr, train_mask_iou on the filmed frames, at typical
+    scales. With test
     views psnr, ssim, ssimae, pq, miou (and covisible_psnr, covisible_ssim): the mean over
     SAMPLES valid combinations of scales; with the prefix oracle_, the one of them with the
     best psnr, which peeks at the truth; with true_scale_, the true scales; ceiling_psnr, perfect
@@ -53,7 +54,7 @@ def evaluate(run: Run, capture: Capture) -> dict[str, float]:
     config, scene = run.config(OSNConfig), Scene.load(run.scene_folder)
     scale_set = scene.scale_set
     assert scale_set is not None
-    frames = score_frames(scene, capture, range(capture.num_frames))
+    frames = score_frames(scene.at_typical_scales(), capture, range(capture.num_frames))
     metrics: dict[str, float] = mean_of_records(list(frames.values()), "train_")
     truth = capture.rigid_truth
     if truth is not None:
@@ -171,7 +172,8 @@ def picture_sheet(scene: Scene, scale_set: ScaleSet, capture: Capture, seed: int
     """Lay out the reconstruction, then several valid scenes from the sides, as a PNG."""
     last = scene.num_frames - 1
     moments = sorted({round(k * last / max(SHEET_FRAMES - 1, 1)) for k in range(SHEET_FRAMES)})
-    rows = [_moment_row(scene, capture, frame) for frame in moments]
+    typical = scene.at_typical_scales()
+    rows = [_moment_row(typical, capture, frame) for frame in moments]
     samples = scale_set.sample(SHEET_SAMPLES, generator(seed, "sheet")).scales
     for sample in samples.tolist():
         rows.append(

@@ -28,6 +28,8 @@ TOLERANCE = 0.99
 _ROUNDING = 1e-4
 # Combinations that intervals are read off from.
 _INTERVAL_SAMPLES = 2000
+# Combinations among which the typical one is found.
+_TYPICAL_SAMPLES = 64
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,6 +211,13 @@ class ScaleSet:
             return {}
         least, greatest = drawn.scales.amin(dim=0).tolist(), drawn.scales.amax(dim=0).tolist()
         return dict(zip(self.object_names, zip(least, greatest, strict=True), strict=True))
+
+    def typical(self) -> dict[str, float]:
+        """Give one valid combination by object name: of 64 draws the one nearest to their mean.
+
+        Scale 1 is only the middle of a range, and need not be valid. Always the same answer.
+        """
+        return self.sample(_TYPICAL_SAMPLES).mapping(0)
 
     def describe(self) -> list[str]:
         """Say in sentences what is known about the scales."""
