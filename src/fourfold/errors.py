@@ -69,8 +69,9 @@ class OutputError(InputError):
 class MissingDependencyError(InputError):
     """Say that an optional package is not installed, and how to get it.
 
-    >>> str(MissingDependencyError("the viewer", package="viser", extra="view"))
-    'the viewer needs the package viser, which is not installed. Run: pip install "fourfold[view]".'
+    >>> print(MissingDependencyError("the viewer", package="viser", extra="view"))
+    the viewer needs the package viser, which is not installed. Run: pip install "fourfold[view]"
+    (in a clone: pip install -c constraints.txt -e ".[view]").
     """
 
     def __init__(self, feature: str, *, package: str, extra: str) -> None:
@@ -78,7 +79,8 @@ class MissingDependencyError(InputError):
         self.extra = extra
         super().__init__(
             f"{feature} needs the package {package}, which is not installed",
-            mend=f'Run: pip install "fourfold[{extra}]"',
+            mend=f'Run: pip install "fourfold[{extra}]" (in a clone: '
+            f'pip install -c constraints.txt -e ".[{extra}]")',
         )
 
 

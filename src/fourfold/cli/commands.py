@@ -63,6 +63,10 @@ class Demo(Command):
             printing.print_path("video", video)
         printing.print_path("report", result.report)
         printing.print_path("scene", result.run.scene_folder)
+        printing.print_next(
+            f"fourfold render {result.run.path} --outputs rgb,depth,objects,flow,tracks",
+            f"fourfold train {self.method} YOUR_CLIP --out runs/clip",
+        )
 
     def when_interrupted(self) -> str:
         """Say how to go on."""
@@ -255,8 +259,8 @@ class Synth(Command):
     """Render a synthetic scene with exact truth as a capture (needs Mitsuba)."""
 
     scene: Annotated[Positional[str], arg(metavar="SCENE")]
-    """juggler: two deforming figures, for dreamscene4d. tabletop (3 rigid toys), crowd (8) and gnome
-    (one video, 50 true scenes): for osn."""
+    """juggler: two deforming figures, for dreamscene4d. tabletop (3 rigid toys), crowd (8) and
+    gnome (one video, 50 true scenes): for osn."""
     out: Annotated[Path, arg(metavar="DIR")]
     """Folder of the capture."""
     options: Annotated[SynthOptions, arg(name="")] = field(default_factory=SynthOptions)

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fourfold.errors import InputError, UsageError
 from fourfold.verbs.options import CaptureOptions
 
 if TYPE_CHECKING:
@@ -20,4 +21,22 @@ def info(path: str | Path, options: CaptureOptions | None = None) -> Description
     """
     from fourfold.capture import describe, open_capture
 
+    _refuse_run(Path(path))
     return describe(open_capture(path, **asdict(options or CaptureOptions())))
+
+
+def _refuse_run(path: Path) -> None:
+    """Say what a run is, and was made of, where one is given for an input."""
+    if not (path / "config.yml").is_file():
+        return
+    from fourfold.training import Run
+
+    try:
+        run = Run.load(path)
+    except InputError:
+        return
+    raise UsageError(
+        f"is a run of {run.method} on {run.capture_path}, not an input",
+        path=path,
+        mend=f"Its figures: fourfold eval {path}",
+    )

@@ -1,4 +1,4 @@
-"""Which scales to render: as filmed, a sample, some of them side by side, or given ones."""
+"""Which scales to render: typical ones, a sample, some of them side by side, or given ones."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def choose_scales(text: str | None, scene: Scene, run: Run, seed: int | None = N
     """Read what `--scales` asks for.
 
     Args:
-        text: None: a typical valid combination. "one": all scales 1. A number: that sample, of `samples.json` in the run or
-            else as `fourfold sample` draws them. "random": a new draw. "grid" or "grid2x2":
-            samples side by side. "NAME=S,NAME=S": these, the others at 1.
+        text: None: a typical valid combination. "one": all scales 1. A number: that sample, of
+            `samples.json` in the run or else as `fourfold sample` draws them. "random": a new
+            draw. "grid" or "grid2x2": samples side by side. "NAME=S,NAME=S": these, the others 1.
         seed: of a random draw; a new one each time by default.
 
     Raises:
@@ -53,7 +53,7 @@ def choose_scales(text: str | None, scene: Scene, run: Run, seed: int | None = N
     if text is None and scene.scale_set is not None:
         return Choices((Choice(scene.scale_set.typical(), "typical"),))
     if text is None or text == "one":
-        return Choices((Choice({}, "as filmed"),))
+        return Choices((Choice({}, "scale 1"),))
     if "=" in text:
         scales = _given(text, scene)
         return Choices((Choice(scales, _label("", scales)),), suffix="_scales")
