@@ -78,25 +78,30 @@ class Instant:
         """Photograph each body alone, in the light of the stage; `done` is called after each.
 
         Where the body is seen in the take, its colour there, shadows included. Elsewhere as it
-        looks in the room without the other objects; where the room hides it, without the room.
+        looks in the room without the other objects; where the room hides it, without the room;
+        black where it is absent.
         """
         images = []
-        for body, scene in enumerate(self._alone):
-            image = self._photograph(scene, camera, next(noise_seeds))
-            if body > 0 and not self._rigid.stage.glowing:
-                image = self._in_room(body, image, camera, next(noise_seeds))
-            images.append(torch.where(take.labels[..., None] == body, take.image, image))
+        for body, layer in enumerate(take.layers):
+            image = self._body(body, layer, camera, noise_seeds)
+            image = torch.where(take.labels[..., None] == body, take.image, image)
+            images.append(torch.where(layer[..., None].isnan(), 0.0, image))
             done()
         return torch.stack(images)
 
-    def _in_room(
-        self, body: int, alone: Float[Tensor, "H W 3"], camera: Camera, noise_seed: int
+    def _body(
+        self, body: int, layer: Float[Tensor, "H W"], camera: Camera, noise_seeds: Iterator[int]
     ) -> Float[Tensor, "H W 3"]:
         stage = self._rigid.stage
+        if body == 0 or stage.glowing:
+            return self._photograph(self._alone[body], camera, next(noise_seeds))
         scene = self._filmed(replace(stage, actors=stage.actors[body - 1 : body]))
-        free = torch.from_numpy(scene.survey(camera)[1] == 0)
-        image = self._photograph(scene, camera, noise_seed)
-        return torch.where(free[..., None], image, alone)
+        image = self._photograph(scene, camera, next(noise_seeds))
+        hidden = torch.from_numpy(scene.survey(camera)[1] != 0) & ~layer.isnan()
+        if hidden.any():
+            alone = self._photograph(self._alone[body], camera, next(noise_seeds))
+            image = torch.where(hidden[..., None], alone, image)
+        return image
 
     def _photograph(
         self, scene: FilmedScene, camera: Camera, noise_seed: int

@@ -15,7 +15,7 @@ from fourfold.verbs.methods import changed
 class SynthOptions:
     """Size and length of a synthetic capture; left out, they are the scene's own.
 
-    juggler: 480x300. tabletop, crowd, gnome: 160x120. All have 24 frames and 64 light paths.
+    juggler is 480x300, the others are 160x120; all have 24 frames.
     """
 
     width: int | None = None
@@ -25,7 +25,7 @@ class SynthOptions:
     frames: int | None = None
     """Number of frames, spread over the scene's duration: 24."""
     samples: int | None = None
-    """Light paths per pixel, more take longer and leave less noise: 64."""
+    """Light paths per pixel, more take longer and leave less noise: 64; crowd 32, gnome 16."""
     seed: int = 0
     """Seed of textures and noise."""
 
