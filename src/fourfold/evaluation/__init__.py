@@ -34,6 +34,7 @@ from fourfold.evaluation.protocol import (
     score_warped_frames,
 )
 from fourfold.evaluation.report import Picture, Report, render_report, write_report
+from fourfold.evaluation.scale_picture import scale_picture
 from fourfold.evaluation.segmentation import mean_iou, panoptic_quality
 from fourfold.evaluation.tracks import (
     PredictedTracks,
@@ -82,6 +83,7 @@ __all__ = [
     "query_objects",
     "render_cards",
     "render_report",
+    "scale_picture",
     "score_against_truth",
     "score_frames",
     "score_image",
