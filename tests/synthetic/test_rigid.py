@@ -137,7 +137,7 @@ def test_units_and_ranges_are_those_of_process_colmap(seen):
     assert scales == pytest.approx([1 / unit, 1 / plate_unit])
     assert room.scale_range is None
     assert plate.scale_range == pytest.approx((0.525 / plate_unit, 3.8 / plate_unit))
-    assert sum(plate.scale_range) == pytest.approx(2.0)
+    assert sum(plate.scale_range or ()) == pytest.approx(2.0)
     assert (room.frames, plate.frames) == ((0, 1), (0,))
     expected = torch.tensor([[-0.275, -0.55, -0.1375], [0.275, 0.55, 0.1375]]) * 2 * plate_unit
     torch.testing.assert_close(plate.bounds, expected)
