@@ -1,5 +1,9 @@
 """The set of valid scales of what was fitted so far, and draws from it for the next steps."""
 
+from copy import deepcopy
+
+import math
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -34,12 +38,13 @@ def make_scale_set(
     network: ScaleNetwork | None,
     turn: int,
 ) -> ScaleSet:
-    """Compute which scales are valid for the bodies as they are now; the network learns it too.
+    """Compute which scales are valid for the bodies as they are now; the network's copy learns it.
 
     `turn` counts the sets of a run: the randomness of the network's training depends on it.
     """
     contests = collect_contests(fit, footage)
     if network is not None:
+        network = deepcopy(network)
         _train(network, contests, fit, footage, config, turn)
     scale_set = ScaleSet(
         names=footage.names,
@@ -123,12 +128,12 @@ def _extent(footage: Footage, index: int) -> float:
 def _read_pairs(text: str, option: str, names: tuple[str, ...]) -> dict[str, float]:
     pairs = {}
     for part in filter(None, (piece.strip() for piece in text.split(","))):
-        name, _, number = part.partition("=")
+        name, _, number = (word.strip() for word in part.partition("="))
         try:
             value = float(number)
         except ValueError:
             value = 0.0
-        if name not in names or not value > 0:
+        if name not in names or not 0 < value < math.inf:
             raise UsageError(
                 f"{option} {part!r}",
                 expected=f"NAME=NUMBER with a number above 0, NAME one of {', '.join(names)}",

@@ -20,11 +20,11 @@ SMALLEST_WEIGHT = 1e-3
 """Least share of a body in a pixel, in the logarithm of the cross-entropy."""
 
 
-def choose_frame(footage: Footage, step: int, seed: int) -> int:
+def choose_frame(footage: Footage, step: int, seed: int, stage: str = "bootstrap") -> int:
     """Choose the frame of a step: every frame once, in a new order, before any comes again."""
     frames = footage.frames
     turn, place = divmod(step, len(frames))
-    order = torch.randperm(len(frames), generator=generator(seed, "frames", turn))
+    order = torch.randperm(len(frames), generator=generator(seed, stage, turn))
     return frames[int(order[place])]
 
 

@@ -1,6 +1,7 @@
 """Train osn: each body alone, then all together at valid scales, then the set of valid scales."""
 
 import time
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -151,20 +152,21 @@ def fit_together(footage: Footage, run: Run, config: OSNConfig, checkpoint: Chec
     body, state = config.body, _restore(footage, checkpoint)
     first = checkpoint.step if checkpoint.stage == "rounds" else 0
     steps = body.rounds * body.iterations_per_round
-    network = state.network if config.scales == "network" else None
     color = footage.background_color
     with Progress(steps, "rounds", start=first) as progress:
         watch = _Watch(run, "rounds", progress)
         for step in range(first, steps):
             turn, place = divmod(step, body.iterations_per_round)
             if place == 0:
+                network = state.network if config.scales == "network" else None
                 scale_set = make_scale_set(state.fit, footage, config, network, turn)
+                state.network = scale_set.network or state.network
                 random = generator(config.seed, "scales", turn)
                 state.scales = draw_scales(scale_set, body.iterations_per_round, random)
                 _preview(run, f"round-{turn}", state, footage, color)
             for each in state.fit.bodies:
                 each.set_rates(0.5 + 0.5 * step / steps, body.refine_poses)
-            frame = choose_frame(footage, step, config.seed + 1)
+            frame = choose_frame(footage, step, config.seed, "rounds")
             scales = state.scales[place]
             terms = round_step(state.fit, footage, body, frame, scales, color)
             watch.after(step, terms, state)
@@ -221,9 +223,9 @@ def _save_scene(
     """
     if not run.scene_folder.exists():
         with Progress(1, "valid scales") as bar:
-            scale_set = make_scale_set(
-                state.fit, footage, config, state.network, config.body.rounds
-            )
+            # The state keeps the network as it was: made anew, the scene is the same again.
+            network = deepcopy(state.network)
+            scale_set = make_scale_set(state.fit, footage, config, network, config.body.rounds)
             bar.advance()
         scene = finish_scene(state.fit, footage, capture, scale_set, config)
         check_scene(scene)
