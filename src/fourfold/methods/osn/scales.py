@@ -1,8 +1,7 @@
 """The set of valid scales of what was fitted so far, and draws from it for the next steps."""
 
-from copy import deepcopy
-
 import math
+from copy import deepcopy
 
 import torch
 from jaxtyping import Float
