@@ -57,7 +57,11 @@ class ScalePolytope:
         logs = np.zeros((len(scales), len(self.names)))
         logs[:, 1:] = np.log(torch.as_tensor(scales).detach().cpu().numpy())
         slack = np.full(len(logs), np.inf)
-        for i, j in zip(*np.nonzero(~np.eye(len(self.names), dtype=bool)), strict=True):
+        # limits between objects that the box gives already are met where those of the box are
+        binding = self.limits < self.box - _TIGHTER
+        binding[0, :] = binding[:, 0] = True
+        np.fill_diagonal(binding, False)
+        for i, j in zip(*np.nonzero(binding), strict=True):
             slack = np.minimum(slack, self.limits[i, j] - (logs[:, i] - logs[:, j]))
         return torch.from_numpy(slack)
 
@@ -126,9 +130,10 @@ def outer_polytope(
 
     Own. The accuracy is the mean of num_pairs shares, so that no pair can have more than
     num_pairs (1 - tolerance) of its pixels wrong, less what the others have at least. Where it is
-    empty, so is the set of valid combinations.
+    empty, so is the set of valid combinations. Meant is the accuracy of all pixels: what look-ups
+    call valid out here, they do by their error.
     """
-    allowed = contests.num_pairs * (1.0 - tolerance + contests.error_bound)
+    allowed = contests.num_pairs * (1.0 - tolerance)
     left = np.full(contests.counts.shape, allowed)
     polytope = build_polytope(contests.names, ranges, NO_LIMIT + 0.0 * left)
     for _ in range(_OUTER_ROUNDS):
