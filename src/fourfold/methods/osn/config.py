@@ -108,3 +108,8 @@ class OSNConfig:
                 raise UsageError(f"--{name} is {value}", expected=expected)
         if self.scales == "network" and network.iterations == 0:
             raise UsageError("--scales network without a network", expected="network.iterations")
+        if network.zbuffer == "soft" and threshold is None and not network.top_share:
+            raise UsageError(
+                "a soft Z-buffer hardly ever reaches the accuracy that --tau asks for",
+                expected="--network.accuracy-threshold or --network.top-share with it",
+            )

@@ -192,4 +192,4 @@ def depth_disagreement(body: RigidBody, capture: Capture) -> float:
         ratios = moved[in_front, 2][close] / there.depths.double()[nearest[close]]
         differences.append(ratios.log().abs())
     joined = torch.cat(differences) if differences else torch.zeros(0)
-    return float(joined.median()) if len(joined) else 0.0
+    return float(joined.median().expm1()) if len(joined) else 0.0

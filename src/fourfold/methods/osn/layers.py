@@ -77,14 +77,19 @@ def sample_contested(
 ) -> tuple[Float[Tensor, "M K"], Int[Tensor, " M"], Float[Tensor, " M"]]:
     """Draw contested pixels: depths (infinite where a body is not), who is seen, and weights.
 
-    The weights balance the ordered pairs of bodies, and sum to 1.
+    The weights balance the ordered pairs of bodies, and sum to 1. As in `Contests`, pixels that are
+    wrong at every scale in the ranges say nothing and are left out.
     """
+    ranges = torch.tensor([body.scale_range or (1.0, 1.0) for body in footage.bodies])
     depths, labels = [], []
     for frame in footage.frames:
         seen = footage.labels[frame]
         layers = trusted_layers(draw_layers(fit, footage, frame), seen).nan_to_num(torch.inf)
-        own = layers.gather(0, seen.clamp_min(0)[None])[0]
-        contested = (seen >= 0) & own.isfinite() & (layers.isfinite().sum(0) > 1)
+        label = seen.clamp_min(0)
+        own = layers.gather(0, label[None])[0]
+        others = layers.scatter(0, label[None], torch.inf) * ranges[:, 1, None, None]
+        possible = ranges[label, 0] * own < others.amin(0)
+        contested = (seen >= 0) & own.isfinite() & (layers.isfinite().sum(0) > 1) & possible
         depths.append(layers[:, contested].T)
         labels.append(seen[contested])
     depth, label = torch.cat(depths), torch.cat(labels)
