@@ -52,7 +52,7 @@ def write_prepared(
             intrinsics=matrix,
             trajectories=_trajectories(solved),
         )
-        _write_json(staging / "cameras.json", cameras_json(bodies[0], lens, capture.frames))
+        _write_json(staging / "cameras.json", cameras_json(bodies[0], lens, capture))
         _write_json(staging / "report.json", report_json(capture, solved, lens, intrinsics))
         for index, body in enumerate(solved):
             folder = staging / f"sparse{index}" / "0"
@@ -62,10 +62,12 @@ def write_prepared(
         draw_tracks(capture, solved).save(staging / "report.png")
 
 
-def cameras_json(background: RigidBody, lens: Lens, frames: Sequence[str]) -> dict[str, Any]:
+def cameras_json(background: RigidBody, lens: Lens, capture: Capture) -> dict[str, Any]:
     """Describe the background's cameras as a camera file of ours; registered frames only."""
     poses = {
-        frames[frame]: torch.linalg.inv(background.object_from_camera[frame].double()).tolist()
+        capture.frames[frame]: torch.linalg.inv(
+            background.object_from_camera[frame].double()
+        ).tolist()
         for frame in background.frames
     }
     matrix = [[lens.fx, 0.0, lens.cx], [0.0, lens.fy, lens.cy], [0.0, 0.0, 1.0]]
@@ -73,7 +75,7 @@ def cameras_json(background: RigidBody, lens: Lens, frames: Sequence[str]) -> di
         "width": lens.width,
         "height": lens.height,
         "intrinsics": matrix,
-        "camera_from_world": poses,
+        "camera_from_world": {capture.views[0]: poses},
     }
 
 

@@ -30,7 +30,9 @@ from fourfold.estimators.structure_from_motion.tracks import (
     sample_field,
 )
 
-NEAREST_REFERENCES = 4  # that a pose is found from
+NEAREST_REFERENCES = 3  # that a pose is found from
+# A pose with which this share of the windows agrees needs no rival.
+_CONVINCING = 0.6
 _AGREEMENT = 1.5  # px within which a window supports a pose, as the lens's tolerance counts them
 _FEWEST_DEPTHS = 8  # in a reference frame, to guide its windows
 _LATER = 0.1  # of a body's usual support that a pose needs to be believed
@@ -79,7 +81,7 @@ def retrack(
         pixels[reference.index, reference.frame] = tracks.pixels[reference.index, reference.frame]
         for frame in np.nonzero(np.isfinite(poses[:, 0, 0]))[0]:
             if frame != reference.frame and np.isfinite(poses[reference.frame, 0, 0]):
-                found = _match(clip, regions, model.lens, reference, poses, int(frame))
+                found, _ = _match(clip, regions, model.lens, reference, poses, int(frame))
                 pixels[reference.index, frame] = found
     kept = np.isfinite(pixels[..., 0]).sum(axis=1) >= FEWEST_FRAMES
     shape = (int(kept.sum()), tracks.num_frames)
@@ -139,10 +141,13 @@ def _walk(
             fewest = max(FEWEST_POINTS, _LATER * min(usual, 1000.0) / NEAREST_REFERENCES)
             best, most = None, fewest
             for trial in trials:
-                if np.isfinite(trial[0, 0]):
-                    pose, count = _tried(clip, regions, model, references, poses, frame, trial)
-                    if pose is not None and count > most:
-                        best, most = pose, count
+                if not np.isfinite(trial[0, 0]):
+                    continue
+                pose, count, asked = _tried(clip, regions, model, references, poses, frame, trial)
+                if pose is not None and count > most:
+                    best, most = pose, count
+                if best is not None and most >= _CONVINCING * asked:
+                    break
             if best is not None:
                 poses[frame] = best
     return poses
@@ -170,30 +175,35 @@ def _tried(
     poses: np.ndarray,
     frame: int,
     trial: np.ndarray,
-) -> tuple[Float[np.ndarray, "4 4"] | None, int]:
-    """Match windows where a pose says they are, fit the pose to them, and count who agrees."""
+) -> tuple[Float[np.ndarray, "4 4"] | None, int, int]:
+    """Match windows where a pose says they are, fit the pose to them, and count who agrees.
+
+    Returns:
+        The pose (None where too few agree), how many windows agree, and of how many.
+    """
     known = [r for r in references if np.isfinite(poses[r.frame, 0, 0])]
     near = sorted(known, key=lambda r: abs(r.frame - frame))[:NEAREST_REFERENCES]
     now = poses.copy()
     now[frame] = trial
-    count = 0
+    count = asked = 0
     for _ in range(2):
-        pixels, points = [], []
+        pixels, points, asked = [], [], 0
         for reference in near:
-            found = _match(clip, regions, model.lens, reference, now, frame)
+            found, shown = _match(clip, regions, model.lens, reference, now, frame)
+            asked += shown
             good = np.isfinite(found[:, 0])
             back = np.linalg.inv(poses[reference.frame])
             pixels.append(found[good])
             points.append(reference.points[good] @ back[:3, :3].T + back[:3, 3])
         where, what = np.concatenate(pixels), np.concatenate(points)
         if len(where) < FEWEST_POINTS:
-            return None, 0
+            return None, 0, asked
         error = _AGREEMENT * model.lens.tolerance
         pose, count = pose_from(model.lens, where, what, now[frame], error)
         if pose is None:
-            return None, 0
+            return None, 0, asked
         now[frame] = pose
-    return now[frame], count
+    return now[frame], count, asked
 
 
 def _match(
@@ -203,8 +213,11 @@ def _match(
     reference: _Reference,
     poses: np.ndarray,
     frame: int,
-) -> Float[np.ndarray, "N 2"]:
-    """Match a reference's windows in a frame; pixels, NaN where they do not look alike."""
+) -> tuple[Float[np.ndarray, "N 2"], int]:
+    """Match a reference's windows in a frame; pixels, NaN where they do not look alike.
+
+    Also how many of them should be seen, on the body as the frame's mask has it.
+    """
     between = poses[frame] @ np.linalg.inv(poses[reference.frame])
     local = reference.surface @ between[:3, :3].T + between[:3, 3]
     places = lens.project(local) - 0.5
@@ -213,9 +226,9 @@ def _match(
     column, row = reference.corners.astype(int).T
     shown = nearest(regions[frame], places[row, column])
     if not shown.any():
-        return found
+        return found, 0
     shift, correlation = rematch(clip, regions, reference.crop, places, reference.corners, frame)
     good = shown & (correlation >= LEAST_CORRELATION)
     if good.any():
         found[good] = sample_field(places, (reference.corners + shift)[good]) + 0.5
-    return found
+    return found, int(shown.sum())

@@ -118,7 +118,7 @@ def solve_bodies(
     for k, name in enumerate(names):
         require_tracks(name, tracks[k], visible[k], lens)
     solved: list[SolvedBody] = []
-    with stage(len(names), "structure from motion") as bar:
+    with stage(len(names) * (1 + GUIDED_ROUNDS), "structure from motion") as bar:
         for k, name in enumerate(names):
             own = lens if k == 0 else solved[0].mapping.model.lens
             if k == 0 and guess_focal:
@@ -127,11 +127,11 @@ def solve_bodies(
             mapping = map_body(tracks[k], own, pair=pairs.get(name), refine_focal=refine, seed=seed)
             if mapping is None:
                 raise refuse_unmapped(name)
-            again, mapping = _guided(clip, regions[:, k], tracks[k], mapping, refine, seed)
-            health = measure_health(name, mapping, again, visible[k])
-            check_health(health)
-            solved.append(SolvedBody(name, again, mapping, health))
             bar.advance()
+            body = _guided(clip, regions[:, k], tracks[k], mapping, refine, seed, bar.advance)
+            health = measure_health(name, body[1], body[0], visible[k])
+            check_health(health)
+            solved.append(SolvedBody(name, *body, health))
     return tuple(solved)
 
 
@@ -142,11 +142,13 @@ def _guided(
     mapping: Mapping,
     refine_focal: bool,
     seed: int,
+    advance: Callable[[], None],
 ) -> tuple[Tracks, Mapping]:
     """Track and adjust again with the geometry as a guide."""
     for _ in range(GUIDED_ROUNDS):
         tracks, model = retrack(clip, regions, tracks, mapping.model)
         mapping = finish(replace(mapping, model=model), tracks, refine_focal, seed)
+        advance()
     return tracks, mapping
 
 

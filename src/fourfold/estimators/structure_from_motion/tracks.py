@@ -24,6 +24,7 @@ MOST_REFERENCES = 12  # frames in which tracks begin
 WINDOWS_PER_SIDE = 80  # window radius: the longer side over this, between the bounds below
 WINDOW_RADII = (4, 8)
 LEAST_CORRELATION = 0.8
+SHADING = 1.0  # window radii over which light is even
 CORRELATION_AGAIN = 0.9
 # Standard deviation of a match, px, that texture must allow at the noise assumed of images.
 LARGEST_DEVIATION = 0.2
@@ -145,11 +146,13 @@ def crop_reference(clip: ClipFlow, regions: np.ndarray, reference: int) -> Crop 
     left, right = max(columns.min() - margin, 0), min(columns.max() + margin + 1, width)
     part = (slice(top, bottom), slice(left, right))
     grid = np.meshgrid(np.arange(left, right), np.arange(top, bottom))
+    image = clip.images[reference][part].astype(np.float32) / 255
+    weight = regions[reference][part].astype(np.float32)
     return Crop(
         left=int(left),
         top=int(top),
-        image=clip.images[reference][part].astype(np.float32) / 255,
-        weight=regions[reference][part].astype(np.float32),
+        image=_without_shading(image, weight, margin - 2),
+        weight=weight,
         places=np.stack(grid, axis=-1).astype(np.float32),
     )
 
@@ -219,9 +222,17 @@ def rematch(
     weight = _warp(regions[frame].astype(np.float32), places, cv2.INTER_LINEAR)
     weight *= _inside(places, image.shape[:2])
     radius = window_radius(clip.images.shape[1:3])
+    warped = _without_shading(warped, weight, radius)
     found = match_windows(crop.image, crop.weight, warped, weight, corners, radius)
     needed = (IMAGE_NOISE / LARGEST_DEVIATION) ** 2 / (3 * (2 * radius + 1) ** 2)
     return found[:, :2], np.where(found[:, 3] >= needed, found[:, 2], -2.0)
+
+
+def _without_shading(image: np.ndarray, weight: np.ndarray, radius: int) -> np.ndarray:
+    """Take out what changes slowly over a body: light stays where it is when the body turns."""
+    total = cv2.GaussianBlur(weight, (0, 0), SHADING * radius)
+    smooth = cv2.GaussianBlur(image * weight[..., None], (0, 0), SHADING * radius)
+    return (image - smooth / np.maximum(total, 1e-3)[..., None]) * weight[..., None]
 
 
 def _corrected(
