@@ -39,6 +39,8 @@ def load_mitsuba() -> ModuleType:
             "rendering a synthetic scene", package="mitsuba", extra="synthetic"
         ) from error
     mitsuba.set_variant(_VARIANT)
+    # it warns in every picture that it rounds the number of samples up to a grid
+    mitsuba.set_log_level(mitsuba.LogLevel.Error)
     return mitsuba
 
 

@@ -30,7 +30,7 @@ class SceneKind:
 SCENES: dict[str, SceneKind] = {
     "juggler": SceneKind(juggler, "a figure and a dog that deform", 480, 300, 24, 64),
     "tabletop": SceneKind(tabletop, "3 rigid toys that hide each other", 160, 120, 24, 64),
-    "crowd": SceneKind(crowd, "8 rigid toys", 160, 120, 24, 32),
+    "crowd": SceneKind(crowd, "8 rigid toys", 160, 120, 24, 36),
     "gnome": SceneKind(gnome, "one video, 50 true scenes", 160, 120, 24, 16),
 }
 

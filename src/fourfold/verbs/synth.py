@@ -25,7 +25,7 @@ class SynthOptions:
     frames: int | None = None
     """Number of frames, spread over the scene's duration: 24."""
     samples: int | None = None
-    """Light paths per pixel, more take longer and leave less noise: 64; crowd 32, gnome 16."""
+    """Light paths per pixel, more take longer and leave less noise: 64; crowd 36, gnome 16."""
     seed: int = 0
     """Seed of textures and noise."""
 
