@@ -203,6 +203,7 @@ def test_parts_that_do_not_fit_are_refused() -> None:
         ({"tolerance": 1.0}, "not in"),
         ({"ranges": RANGES[:1]}, "1 scale ranges"),
         ({"names": ("background", "a", "c")}, "other bodies"),
+        ({"ranges": ((0.5, 2.0), (0.4, 2.0))}, "reaches beyond"),
         ({"network": ScaleNetwork(3)}, "another number"),
     ]:
         with pytest.raises(ValueError, match=what):

@@ -70,7 +70,7 @@ def test_all_ways_agree_with_the_definition() -> None:
     assert torch.allclose(by_brute_force(frames, scales).float(), expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("bodies", [2, 3, 4, 6])
+@pytest.mark.parametrize("bodies", [2, 3, 4, 6, 9])
 def test_look_ups_agree_with_brute_force(bodies: int) -> None:
     frames = random_frames(bodies, frames=8, noise=0.0)
     found, scales = collect(frames), combinations(2000, bodies - 1)

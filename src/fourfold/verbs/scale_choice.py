@@ -144,5 +144,5 @@ def _choice(number: int, samples: Samples, name: str | None = None) -> Choice:
 
 
 def _label(title: str, scales: Mapping[str, float]) -> str:
-    named = "  ".join(f"{name} {scale:.2f}" for name, scale in scales.items())
-    return f"{title}  {named}".strip()
+    named = ", ".join(f"{name} = {scale:.2f}" for name, scale in scales.items())
+    return f"{title}   {named}".strip()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -66,6 +66,8 @@ class ScaleSet:
             raise ValueError(f"there is no mode {self.mode!r} of a scale set")
         if self.contests is not None and self.contests.names != self.names:
             raise ValueError("the contests are those of other bodies")
+        if self.contests is not None and not _inside(self.ranges, self.contests.scale_ranges):
+            raise ValueError("a scale range reaches beyond the one its contests were collected for")
         if (self.network if self.mode == "network" else self.contests) is None:
             needed = "network" if self.mode == "network" else "contests"
             raise ValueError(f"a {self.mode} scale set needs its {needed}")
@@ -286,6 +288,11 @@ class ScaleSet:
         if region is not None and region.empty:
             best += f" The occlusions contradict each other: {region.explain_conflict()}."
         return best
+
+
+def _inside(ranges: Sequence[ScaleRange], others: Sequence[ScaleRange]) -> bool:
+    pairs = zip(ranges, others, strict=True)
+    return all(other[0] <= own[0] and own[1] <= other[1] for own, other in pairs)
 
 
 def _numpy_generator(generator: torch.Generator | None) -> np.random.Generator:
