@@ -125,13 +125,14 @@ class ScaleSet:
 
     def contains(self, scales: Float[Tensor, "N K-1"]) -> Bool[Tensor, " N"]:
         """Tell which combinations are valid: in their ranges, as pinned, with a score that does."""
-        scales = torch.as_tensor(scales)
-        inside = torch.ones(len(scales), dtype=torch.bool)
-        for column, (low, high) in zip(scales.T, self._free_ranges(), strict=True):
-            inside &= (column >= low * (1 - _ROUNDING)) & (column <= high * (1 + _ROUNDING))
-        scores = self._score(scales[inside], self.threshold)
-        inside[inside.clone()] = scores > self.threshold
-        return inside
+        scales = torch.as_tensor(scales).detach()
+        low, high = np.array(self._free_ranges()).reshape(-1, 2).T
+        given = scales.cpu().numpy()
+        valid = (given >= low * (1 - _ROUNDING)) & (given <= high * (1 + _ROUNDING))
+        inside = np.flatnonzero(valid.all(axis=1))
+        found = torch.zeros(len(scales), dtype=torch.bool)
+        found[inside] = self._score(scales[inside], self.threshold) > self.threshold
+        return found
 
     @cached_property
     def polytope(self) -> ScalePolytope:
