@@ -22,6 +22,8 @@ FAINT: Color = (120, 128, 140)
 RULE: Color = (226, 230, 236)
 _OVERSAMPLING = 2
 _TICK_LENGTH, _FONT_SIZE = 4, 12
+# Pixels between ticks, about; so many fit even a small axis.
+_TICK_GAP, _LEAST_TICKS = 60.0, 3.5
 
 
 class Canvas:
@@ -140,7 +142,7 @@ def ticks(values: Range, length: float) -> list[float]:
     ([0.5, 1.0, 1.5], [0.5, 1.0])
     """
     low, high = values
-    wanted = (high - low) / max(length / 60.0, 1.0)
+    wanted = (high - low) / max(length / _TICK_GAP, _LEAST_TICKS)
     power = 10.0 ** math.floor(math.log10(wanted))
     step = next(nice * power for nice in (1.0, 2.0, 5.0, 10.0) if nice * power >= 0.999 * wanted)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 # Combinations of one view of the set that the other is asked about.
 _CHECKED = 2000
+# Pairs without an order that are named.
+_LISTED = 6
 
 
 def describe(scale_set: ScaleSet) -> list[str]:
@@ -74,7 +76,11 @@ def _orders(scale_set: ScaleSet) -> list[str]:
 def _free_pairs(scale_set: ScaleSet) -> list[str]:
     names = scale_set.names
     pairs = [f"{names[i]} and {names[j]}" for i, j in scale_set.polytope.unconstrained_pairs()]
-    return [f"No occlusion orders {', '.join(pairs)}."] if pairs else []
+    if not pairs:
+        return []
+    if len(pairs) <= _LISTED:
+        return [f"No occlusion orders {', '.join(pairs)}."]
+    return [f"No occlusion orders {len(pairs)} pairs, such as {', '.join(pairs[:_LISTED])}."]
 
 
 def _agreement(scale_set: ScaleSet) -> list[str]:
