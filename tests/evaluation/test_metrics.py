@@ -102,6 +102,10 @@ def test_mask_iou_leaves_out_absent_objects_and_overlaps():
     assert math.isnan(float(scores[2]))
 
 
+def test_mask_iou_of_no_objects_is_empty():
+    assert mask_iou(torch.zeros(2, 3).long(), torch.zeros(0, 2, 3).bool()).shape == (0,)
+
+
 def test_endpoint_error_counts_only_valid_pixels():
     flow = torch.tensor([[[3.0, 4.0], [100.0, 0.0]]])
     assert float(endpoint_error(flow, torch.zeros(1, 2, 2), torch.tensor([[True, False]]))) == 5.0

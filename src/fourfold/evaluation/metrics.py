@@ -105,7 +105,7 @@ def mask_iou(
     for mask, index in zip(masks, range(len(masks)) if indices is None else indices, strict=True):
         visible = mask & counted
         scores.append(iou((labels == index) & counted, visible) if visible.any() else _NAN)
-    return torch.stack([torch.as_tensor(score, dtype=torch.float32) for score in scores])
+    return torch.tensor([float(score) for score in scores], dtype=torch.float32)
 
 
 def endpoint_error(

@@ -106,6 +106,8 @@ class OSNConfig:
             if not (least <= value <= most and math.isfinite(value)):
                 expected = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
                 raise UsageError(f"--{name} is {value}", expected=expected)
+        if self.tau == 1.0:
+            raise UsageError("--tau is 1: no accuracy exceeds that", expected="0 to below 1")
         if self.scales == "network" and network.iterations == 0:
             raise UsageError("--scales network without a network", expected="network.iterations")
         if network.zbuffer == "soft" and threshold is None and not network.top_share:

@@ -99,13 +99,25 @@ def known_scales(footage: Footage, config: OSNConfig) -> dict[str, float]:
     nothing about the other bodies.
 
     Raises:
-        UsageError: no such object, a number that is none, or sizes without the background's.
+        UsageError: no such object, a number that is none, sizes without the background's, or a
+            scale outside of its range.
     """
     names = footage.names
     scales = _read_pairs(config.known_scale, "--known-scale", names[1:])
     sizes = _read_pairs(config.known_size, "--known-size", names)
-    if not sizes:
-        return scales
+    scales |= _scales_of_sizes(footage, sizes) if sizes else {}
+    for body in footage.bodies[1:]:
+        low, high = body.scale_range or (1.0, 1.0)
+        if not low <= scales.get(body.name, low) <= high:
+            raise UsageError(
+                f"the scale {scales[body.name]:g} of {body.name} is outside of its range",
+                expected=f"{low:g} to {high:g}",
+            )
+    return scales
+
+
+def _scales_of_sizes(footage: Footage, sizes: dict[str, float]) -> dict[str, float]:
+    names = footage.names
     if names[0] not in sizes or len(sizes) == 1:
         raise UsageError(
             "one known size gives the scene metres, but no scale",
@@ -114,7 +126,7 @@ def known_scales(footage: Footage, config: OSNConfig) -> dict[str, float]:
         )
     extents = {body.name: _extent(footage, index) for index, body in enumerate(footage.bodies)}
     metre = sizes.pop(names[0]) / extents[names[0]]
-    return scales | {name: size / (metre * extents[name]) for name, size in sizes.items()}
+    return {name: size / (metre * extents[name]) for name, size in sizes.items()}
 
 
 def _extent(footage: Footage, index: int) -> float:

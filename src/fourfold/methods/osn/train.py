@@ -1,7 +1,6 @@
 """Train osn: each body alone, then all together at valid scales, then the set of valid scales."""
 
 import time
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -223,9 +222,9 @@ def _save_scene(
     """
     if not run.scene_folder.exists():
         with Progress(1, "valid scales") as bar:
-            # The state keeps the network as it was: made anew, the scene is the same again.
-            network = deepcopy(state.network)
-            scale_set = make_scale_set(state.fit, footage, config, network, config.body.rounds)
+            scale_set = make_scale_set(
+                state.fit, footage, config, state.network, config.body.rounds
+            )
             bar.advance()
         scene = finish_scene(state.fit, footage, capture, scale_set, config)
         check_scene(scene)
