@@ -1,6 +1,7 @@
 """The verb prepare: a small clip from end to end, and what it refuses."""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from PIL import Image
 
 import fourfold as ff
 from fourfold.cli import main
-from fourfold.errors import InputError, UsageError
+from fourfold.errors import InputError, MissingDependencyError, UsageError
 from fourfold.geometry import (
     Camera,
     axis_angle_to_quaternion,
@@ -208,6 +209,14 @@ def test_wrong_options_are_refused(
 def test_what_cannot_be_prepared_is_refused(clip: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot prepare 'tea'"):
         ff.prepare("tea", clip, out=tmp_path / "out")
+
+
+def test_without_pycolmap_it_is_said(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pycolmap", None)
+    with pytest.raises(MissingDependencyError, match=r"pycolmap.*fourfold\[sfm\]"):
+        ff.prepare("sfm", clip, out=tmp_path / "out", fov=49.1, progress=False)
 
 
 def test_the_lens_by_hand(clip: Path) -> None:

@@ -1,8 +1,8 @@
 """Sub-pixel matching of small windows, compiled: inverse compositional Lucas-Kanade.
 
 Baker and Matthews, "Lucas-Kanade 20 Years On" (IJCV 2004), for a translation, with weights per
-pixel (so that a window at the border of a body sees only the body) and free brightness per
-channel. `_matching` works on array indices: the first pixel's centre is 0.
+pixel (so that a window at the border of a body sees only the body), free contrast, and free
+brightness per channel. `_matching` works on array indices: the first pixel's centre is 0.
 """
 
 import math
@@ -72,7 +72,7 @@ def _match(source, source_weight, target, target_weight, x, y, radius):
 @njit(cache=True, error_model="numpy")
 def _normal_equations(source, source_weight, target, target_weight, x, y, shift_x, shift_y, radius):
     """Sum the 2x2 system of one step, and the correlation of the windows as they are now."""
-    sums = np.zeros((3, 7))  # per channel: w gx, w gy, w e, w gx e, w gy e, w a, w b
+    sums = np.zeros((3, 8))  # per channel: w gx, w gy, w a, w b, w gx a, w gy a, w gx b, w gy b
     second = np.zeros(3)  # gx gx, gx gy, gy gy, over all channels
     products = np.zeros((3, 3))  # a a, a b, b b
     total = 0.0
@@ -89,17 +89,17 @@ def _normal_equations(source, source_weight, target, target_weight, x, y, shift_
                 b = _read(target, left, top, fx, fy, channel)
                 gx = 0.5 * (source[row, column + 1, channel] - source[row, column - 1, channel])
                 gy = 0.5 * (source[row + 1, column, channel] - source[row - 1, column, channel])
-                error = b - a
                 second[0] += weight * gx * gx
                 second[1] += weight * gx * gy
                 second[2] += weight * gy * gy
                 sums[channel, 0] += weight * gx
                 sums[channel, 1] += weight * gy
-                sums[channel, 2] += weight * error
-                sums[channel, 3] += weight * gx * error
-                sums[channel, 4] += weight * gy * error
-                sums[channel, 5] += weight * a
-                sums[channel, 6] += weight * b
+                sums[channel, 2] += weight * a
+                sums[channel, 3] += weight * b
+                sums[channel, 4] += weight * gx * a
+                sums[channel, 5] += weight * gy * a
+                sums[channel, 6] += weight * gx * b
+                sums[channel, 7] += weight * gy * b
                 products[channel, 0] += weight * a * a
                 products[channel, 1] += weight * a * b
                 products[channel, 2] += weight * b * b
@@ -108,22 +108,28 @@ def _normal_equations(source, source_weight, target, target_weight, x, y, shift_
 
 @njit(cache=True, error_model="numpy")
 def _centred(sums, second, products, total):
-    """Take the mean of each channel out of the sums: its brightness is free."""
+    """Take brightness (per channel) and contrast (of all) out of the sums: both are free."""
     terms = np.array([second[0], second[1], second[2], 0.0, 0.0, total])
     if total <= 0.0:
         return terms, -2.0
     aa = ab = bb = 0.0
+    source_x = source_y = target_x = target_y = 0.0
     for channel in range(3):
-        gx, gy, error = sums[channel, 0], sums[channel, 1], sums[channel, 2]
-        a, b = sums[channel, 5], sums[channel, 6]
-        terms[0] -= gx * gx / total
-        terms[1] -= gx * gy / total
-        terms[2] -= gy * gy / total
-        terms[3] += sums[channel, 3] - gx * error / total
-        terms[4] += sums[channel, 4] - gy * error / total
+        gx, gy = sums[channel, 0] / total, sums[channel, 1] / total
+        a, b = sums[channel, 2], sums[channel, 3]
+        terms[0] -= gx * gx * total
+        terms[1] -= gx * gy * total
+        terms[2] -= gy * gy * total
+        source_x += sums[channel, 4] - gx * a
+        source_y += sums[channel, 5] - gy * a
+        target_x += sums[channel, 6] - gx * b
+        target_y += sums[channel, 7] - gy * b
         aa += products[channel, 0] - a * a / total
         ab += products[channel, 1] - a * b / total
         bb += products[channel, 2] - b * b / total
+    contrast = ab / max(bb, 1e-20)
+    terms[3] = contrast * target_x - source_x
+    terms[4] = contrast * target_y - source_y
     return terms, ab / math.sqrt(max(aa * bb, 1e-20))
 
 

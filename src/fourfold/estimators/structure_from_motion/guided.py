@@ -28,6 +28,7 @@ from fourfold.estimators.structure_from_motion.tracks import (
     nearest,
     rematch,
     sample_field,
+    within,
 )
 
 NEAREST_REFERENCES = 3  # that a pose is found from
@@ -230,5 +231,6 @@ def _match(
     shift, correlation = rematch(clip, regions, reference.crop, places, reference.corners, frame)
     good = shown & (correlation >= LEAST_CORRELATION)
     if good.any():
-        found[good] = sample_field(places, (reference.corners + shift)[good]) + 0.5
+        exact = sample_field(places, (reference.corners + shift)[good]) + 0.5
+        found[good] = within(exact, regions.shape[1:])
     return found, int(shown.sum())

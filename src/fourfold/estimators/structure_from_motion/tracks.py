@@ -200,7 +200,8 @@ def _follow(
         followed = correlation >= needed
         followed &= nearest(regions[frame], places[index[:, 1], index[:, 0]])
         if followed.any():
-            pixels[followed, frame] = sample_field(places, (corners + shift)[followed]) + 0.5
+            found = sample_field(places, (corners + shift)[followed]) + 0.5
+            pixels[followed, frame] = within(found, regions.shape[1:])
             places = _corrected(places, corners[followed], shift[followed], spacing)
 
 
@@ -265,6 +266,12 @@ def _warp(image: np.ndarray, places: np.ndarray, interpolation: int) -> np.ndarr
     where = places.astype(np.float32)
     nothing: Any = None  # OpenCV's second map, which its stubs do not let be absent
     return cv2.remap(image, where, nothing, interpolation, borderMode=cv2.BORDER_REPLICATE)
+
+
+def within(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Put NaN in the place of pixels outside an image of (height, width)."""
+    inside = ((pixels >= 0) & (pixels < np.array(shape[::-1]))).all(axis=-1)
+    return np.where(inside[:, None], pixels, np.nan)
 
 
 def _inside(places: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
