@@ -27,7 +27,9 @@ def chain(objects: int) -> ScaleSet:
     return ScaleSet(names, tuple(ranges), collector.finish())
 
 
-def pixels(scale_set: ScaleSet, count: int = 20, **truth: float) -> np.ndarray:
+def pixels(
+    scale_set: ScaleSet, count: int = 20, truth: dict[str, float] | None = None
+) -> np.ndarray:
     drawn = scale_set.sample(count)
     return np.asarray(Image.open(io.BytesIO(scale_picture(scale_set, drawn, truth)))).astype(int)
 
@@ -66,7 +68,10 @@ def test_network_pins_and_truth_are_drawn() -> None:
     torch.manual_seed(0)
     for objects in (1, 2, 3):
         found = replace(chain(objects), network=ScaleNetwork(objects)).pin("thing 0", 0.8)
-        plain, marked = pixels(found), pixels(found, **{f"thing {k}": 0.7 for k in range(objects)})
+        plain, marked = (
+            pixels(found),
+            pixels(found, truth={f"thing {k}": 0.7 for k in range(objects)}),
+        )
         assert (near(marked, (214, 32, 60)).sum()) > near(plain, (214, 32, 60)).sum() + 100
 
 
