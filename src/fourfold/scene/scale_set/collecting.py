@@ -60,18 +60,15 @@ class ContestCollector:
         if len(depths) != len(self._names):
             raise ValueError(f"{len(depths)} layers, but {len(self._names)} bodies")
         layers, seen = contested_pixels(depths, labels)
-        logs = np.log(layers)
-        thresholds = logs - np.take_along_axis(logs, seen[:, None], axis=1)
-        thresholds[np.arange(len(seen)), seen] = np.nan
+        thresholds = _thresholds(layers, seen)
         # In the corner of the box where the body seen is smallest and the others are largest, a
         # pixel is right if it is right anywhere.
         hopeless = (thresholds <= self._lowest[seen]).any(axis=1)
         self._always_wrong += np.bincount(seen[hopeless], minlength=len(self._names))
-        present, seen, thresholds = (
-            ~np.isnan(layers[~hopeless]),
-            seen[~hopeless],
-            thresholds[~hopeless],
-        )
+        self._keep(~np.isnan(layers[~hopeless]), seen[~hopeless], thresholds[~hopeless])
+
+    def _keep(self, present: np.ndarray, seen: np.ndarray, thresholds: np.ndarray) -> None:
+        """Count pixels, and store those that some scales in the box make wrong."""
         self._counts += pair_counts(present, seen)
         idle = ~(thresholds <= self._highest[seen])
         thresholds[idle] = np.inf
@@ -94,6 +91,14 @@ class ContestCollector:
             torch.from_numpy(_quantiles(seen, thresholds, self._counts)),
             build_lookups(groups, self._lowest, self._highest),
         )
+
+
+def _thresholds(layers: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """Give log d_j - log d_i (n,K) of each body j, i being seen; NaN for i and where none is."""
+    logs = np.log(layers)
+    thresholds = logs - np.take_along_axis(logs, seen[:, None], axis=1)
+    thresholds[np.arange(len(seen)), seen] = np.nan
+    return thresholds
 
 
 def _group(
