@@ -42,10 +42,10 @@ CONFIDENCE = 0.999
 class LookUps:
     """The tables, as `sum_wrong` in `_kernels` reads them, and how far off they can be.
 
-    `error_bound`: no share of wrong pixels is off by more. For staircases it is what
-    joining steps changed, for tables the largest rise within a cell, which interpolation cannot
-    leave; for sampled pixels Hoeffding's inequality,
-    with a confidence of 99.9 %. Typical errors are some ten times smaller.
+    `error_bound`: no share of wrong pixels is off by more, but for single pixels in which two
+    depths tie to the last bits of float32. For staircases it is what joining steps changed, for
+    tables the largest rise within a cell, which interpolation cannot leave; for sampled pixels
+    Hoeffding's inequality, with a confidence of 99.9 %. Typical errors are some ten times smaller.
     """
 
     pairs: Tensor
