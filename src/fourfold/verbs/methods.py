@@ -33,6 +33,8 @@ class Method:
     """Name of its embedded example."""
     demo: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """Settings with which the embedded example is trained in a minute or two."""
+    demo_render: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """Options with which its orbit is rendered."""
 
     def load(self, part: str) -> Callable[..., Any]:
         """Import a part: "config", "train" or "evaluate"."""
@@ -57,6 +59,7 @@ METHODS = {
         train="fourfold.methods.osn.train:train",
         evaluate="fourfold.methods.osn.evaluate:evaluate",
         example="tabletop",
+        demo_render=MappingProxyType({"scales": "grid2x2"}),
     ),
 }
 
