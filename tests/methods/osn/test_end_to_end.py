@@ -40,6 +40,7 @@ def scene(whole: Run) -> Scene:
 def metrics(whole: Run, capture: Capture) -> dict[str, float]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(evaluating, "SAMPLES", 4)
+        patch.setattr(evaluating, "SHEET_SAMPLES", 1)
         patch.setattr(valid_set, "COMBINATIONS", 20_000)
         return evaluate(whole, capture)
 

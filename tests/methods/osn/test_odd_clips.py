@@ -29,6 +29,8 @@ pytestmark = pytest.mark.slow
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Evaluate on fewer combinations."""
     monkeypatch.setattr(evaluating, "SAMPLES", 2)
+    monkeypatch.setattr(evaluating, "SHEET_SAMPLES", 1)
+    monkeypatch.setattr(evaluating, "SHEET_FRAMES", 1)
     monkeypatch.setattr(valid_set, "COMBINATIONS", 5000)
 
 
