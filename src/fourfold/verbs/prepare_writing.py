@@ -17,16 +17,15 @@ from fourfold.estimators.structure_from_motion import Lens, SolvedBody, rigid_bo
 from fourfold.evaluation.pictures import to_pillow
 from fourfold.files import replace_folder
 
-# Okabe and Ito's colours, told apart also by the colour-blind; the background's is grey.
+# Okabe and Ito's colours, told apart also by the colour-blind; the first is the background's.
 _COLORS = (
-    (160, 160, 160),
+    (204, 121, 167),
     (230, 159, 0),
     (86, 180, 233),
     (0, 158, 115),
     (240, 228, 66),
     (0, 114, 178),
     (213, 94, 0),
-    (204, 121, 167),
 )
 _TRAIL = 4  # frames of a track that are drawn behind it
 _MOST_DRAWN = 400  # tracks per body

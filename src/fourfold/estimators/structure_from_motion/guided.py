@@ -109,7 +109,13 @@ def _references(
         inverse = _filled(corners[known], 1 / depths[index, frame][known], crop.weight.shape)
         rays = model.lens.rays(crop.places.astype(np.float64) + 0.5)
         found.append(
-            _Reference(int(frame), crop, np.rint(corners), index, rays / inverse[..., None])
+            _Reference(
+                int(frame),
+                crop,
+                np.rint(corners),
+                index,
+                (rays / inverse[..., None]).astype(np.float32),
+            )
         )
     return found
 
@@ -220,6 +226,7 @@ def _match(
     Also how many of them should be seen, on the body as the frame's mask has it.
     """
     between = poses[frame] @ np.linalg.inv(poses[reference.frame])
+    between = between.astype(np.float32)
     local = reference.surface @ between[:3, :3].T + between[:3, 3]
     places = lens.project(local) - 0.5
     places = np.nan_to_num(places, nan=-1e3).clip(-1e3, 1e5).astype(np.float32)

@@ -43,7 +43,9 @@ from fourfold.estimators.structure_from_motion.tracks import Tracks, count_refer
 # Focal lengths over the longer side of the image from which a guess is refined: fields of view of
 # 80, 58, 42 and 28 degrees.
 GUESSES = (0.6, 0.9, 1.3, 2.0)
-GUIDED_ROUNDS = 2  # of tracking again with the geometry as a guide
+# Rounds of tracking again with the geometry as a guide: small images need every bit of precision.
+GUIDED_ROUNDS_SMALL, GUIDED_ROUNDS_LARGE = 2, 1
+SMALL_SIDE = 320
 # For the tracks masks are narrower by this share of the longer side: borders mix two bodies.
 _EROSION = 1 / 320
 
@@ -118,7 +120,7 @@ def solve_bodies(
     for k, name in enumerate(names):
         require_tracks(name, tracks[k], visible[k], lens)
     solved: list[SolvedBody] = []
-    with stage(len(names) * (1 + GUIDED_ROUNDS), "structure from motion") as bar:
+    with stage(len(names) * (1 + guided_rounds(clip)), "structure from motion") as bar:
         for k, name in enumerate(names):
             own = lens if k == 0 else solved[0].mapping.model.lens
             if k == 0 and guess_focal:
@@ -135,6 +137,12 @@ def solve_bodies(
     return tuple(solved)
 
 
+def guided_rounds(clip: ClipFlow) -> int:
+    """Count the rounds of guided tracking that a clip gets."""
+    small = max(clip.images.shape[1:3]) <= SMALL_SIDE
+    return GUIDED_ROUNDS_SMALL if small else GUIDED_ROUNDS_LARGE
+
+
 def _guided(
     clip: ClipFlow,
     regions: np.ndarray,
@@ -145,7 +153,7 @@ def _guided(
     advance: Callable[[], None],
 ) -> tuple[Tracks, Mapping]:
     """Track and adjust again with the geometry as a guide."""
-    for _ in range(GUIDED_ROUNDS):
+    for _ in range(guided_rounds(clip)):
         tracks, model = retrack(clip, regions, tracks, mapping.model)
         mapping = finish(replace(mapping, model=model), tracks, refine_focal, seed)
         advance()

@@ -24,7 +24,7 @@ MOST_REFERENCES = 12  # frames in which tracks begin
 WINDOWS_PER_SIDE = 80  # window radius: the longer side over this, between the bounds below
 WINDOW_RADII = (4, 8)
 LEAST_CORRELATION = 0.8
-SHADING = 1.0  # window radii over which light is even
+SHADING = 1.7  # window radii over which light is even: the mean of a square of twice that
 CORRELATION_AGAIN = 0.9
 # Standard deviation of a match, px, that texture must allow at the noise assumed of images.
 LARGEST_DEVIATION = 0.2
@@ -231,8 +231,9 @@ def rematch(
 
 def _without_shading(image: np.ndarray, weight: np.ndarray, radius: int) -> np.ndarray:
     """Take out what changes slowly over a body: light stays where it is when the body turns."""
-    total = cv2.GaussianBlur(weight, (0, 0), SHADING * radius)
-    smooth = cv2.GaussianBlur(image * weight[..., None], (0, 0), SHADING * radius)
+    side = 2 * round(SHADING * radius) + 1
+    total = cv2.blur(weight, (side, side))
+    smooth = cv2.blur(image * weight[..., None], (side, side))
     return (image - smooth / np.maximum(total, 1e-3)[..., None]) * weight[..., None]
 
 
@@ -270,7 +271,8 @@ def _warp(image: np.ndarray, places: np.ndarray, interpolation: int) -> np.ndarr
 
 def within(pixels: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Put NaN in the place of pixels outside an image of (height, width)."""
-    inside = ((pixels >= 0) & (pixels < np.array(shape[::-1]))).all(axis=-1)
+    x, y = pixels.T
+    inside = (x >= 0) & (y >= 0) & (x < shape[1]) & (y < shape[0])
     return np.where(inside[:, None], pixels, np.nan)
 
 
