@@ -105,6 +105,14 @@ def test_poses_and_points_are_recovered():
     assert np.nanmean(residuals(found.model, tracks)) < 0.15
 
 
+def test_a_given_pair_is_taken_whatever_its_parallax():
+    tracks = seen(cloud(), orbit())
+    found = map_body(tracks, LENS, pair=(3, 4))
+    assert found is not None
+    assert found.pair == (3, 4)
+    assert found.model.registered.all()
+
+
 def test_wrong_tracks_are_left_out():
     points, poses = cloud(), orbit()
     tracks = seen(points, poses)

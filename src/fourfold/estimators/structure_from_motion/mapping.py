@@ -85,7 +85,8 @@ def map_body(
     attempts = 0
     for start_angle, min_angle in LADDER:
         limits = Limits(min_angle, refine_focal, seed)
-        starts = _starts(some, lens, _candidates(ranked, pair), start_angle, seed)
+        wanted = start_angle if pair is None else 0.0
+        starts = _starts(some, lens, _candidates(ranked, pair), wanted, seed)
         for chosen, started in islice(starts, max_starts):
             attempts += 1
             model = grow(started, some, limits)
