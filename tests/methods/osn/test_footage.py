@@ -120,6 +120,15 @@ def test_a_body_that_nothing_can_be_made_of_is_refused(
         read_footage(with_bodies(capture, *BODIES[:2], spoil(BODIES[2])))
 
 
+def test_a_body_without_pixels_where_its_pose_is_known_is_refused(capture: Capture):
+    # blue is hidden whole in frame 3; key points say that it is there
+    points = BODIES[1].points.where(BODIES[1].points.frames == 0)
+    points = replace(points, frames=torch.full_like(points.frames, 3))
+    hidden = replace(BODIES[1], points=points)
+    with pytest.raises(InputError, match="'blue' has no pixel in any frame in which its pose"):
+        read_footage(with_bodies(capture, BODIES[0], hidden, BODIES[2]))
+
+
 def test_a_background_without_a_camera_is_refused(capture: Capture, monkeypatch: Any):
     read = capture.camera
     monkeypatch.setattr(capture, "camera", lambda t: None if t == 3 else read(t))

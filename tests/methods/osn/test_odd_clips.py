@@ -187,6 +187,24 @@ def test_settings_are_reached_from_the_command_line(
     assert command(capsys, "train", "osn", str(capture.path), "--out", str(out), *words)[0] == 2
 
 
+@pytest.mark.parametrize("scales", ["polytope", "network"])
+def test_a_clip_without_objects_in_other_modes(tmp_path: Path, scales):
+    config = replace(SHORT, scales=scales, network=WITH_NETWORK.network)
+    scene = trained(cards(tmp_path, PAIR.first(1)), tmp_path / "run", config)
+    assert scene.scale_set is not None
+    assert scene.scale_set.describe() == [
+        "There is no object but the background: nothing is left open."
+    ]
+
+
+def test_an_object_in_a_frame_without_the_background(capture: Capture, tmp_path: Path):
+    """That frame is not trained on; the object stays as its key points say."""
+    apart = with_bodies(capture, PAIR.body(0, (0, 1, 2, 4, 5)), PAIR.body(1), PAIR.body(2, (3,)))
+    scene = trained(apart, tmp_path / "run")
+    shown = scene.render(scene.cameras[3], 3.0, {"objects"})["objects"][..., 2]
+    assert float(shown.max()) > 0.7
+
+
 def test_eight_objects(tmp_path: Path, hurried: None):
     capture = cards(tmp_path, EIGHT)
     run = ff.train("osn", capture, out=tmp_path / "run", config=SHORT)

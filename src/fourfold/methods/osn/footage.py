@@ -86,8 +86,8 @@ def read_footage(capture: Capture) -> Footage:
     """Read the frames of a capture and what structure from motion knows about its bodies.
 
     Raises:
-        InputError: no bodies, one that has no key points or no pose, or poses that contradict the
-            key points.
+        InputError: no bodies, one that has no key points, no pose or no pixels, or poses that
+            contradict the key points.
     """
     bodies = capture.bodies
     if not bodies:
@@ -103,7 +103,10 @@ def read_footage(capture: Capture) -> Footage:
         [(capture.image(t) * 255).round().to(torch.uint8) for t in range(capture.num_frames)]
     )
     labels = torch.stack([_labels(capture, bodies, t) for t in range(capture.num_frames)])
-    return Footage(images, labels, tuple(bodies), _cameras(capture, bodies[0]))
+    footage = Footage(images, labels, tuple(bodies), _cameras(capture, bodies[0]))
+    for index in range(footage.num_bodies):
+        _check_seen(footage, index, capture)
+    return footage
 
 
 def _labels(capture: Capture, bodies: tuple[RigidBody, ...], frame: int) -> Int[Tensor, "H W"]:
@@ -163,6 +166,17 @@ def _check_body(body: RigidBody, capture: Capture) -> None:
             path=capture.path,
             expected=f"less than {MOST_DISAGREEMENT:.0%}",
             mend="Check the focal length of the capture, and that poses belong to these frames",
+        )
+
+
+def _check_seen(footage: Footage, index: int, capture: Capture) -> None:
+    body = footage.bodies[index]
+    frames = sorted(set(body.points.frames.tolist()) & set(body.frames))
+    if not bool((footage.labels[frames] == index).any()):
+        raise InputError(
+            f"'{body.name}' has no pixel in any frame in which its pose and key points are known",
+            path=capture.path,
+            mend="Check that its masks and its poses belong to the same frames",
         )
 
 

@@ -50,7 +50,7 @@ def make_scale_set(
         ranges=contests.scale_ranges,
         contests=contests,
         tolerance=config.tau,
-        mode=config.scales,
+        mode=config.scales if footage.num_bodies > 1 else "computed",
         network=network,
         score_threshold=config.network.score_threshold,
     )
