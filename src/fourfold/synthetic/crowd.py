@@ -7,7 +7,8 @@ from fourfold.synthetic.playroom import die, rocket
 from fourfold.synthetic.rigid import RigidStage
 from fourfold.synthetic.toys import duck, house, teapot
 
-_OUTER, _INNER = (0.62, 0.44), (0.26, 0.20)
+# half axes of the two rings: away from the rim, whose sight would be hidden in all frames
+_OUTER, _INNER = (0.62, 0.34), (0.26, 0.18)
 _SWEEP = -60.0
 
 

@@ -52,7 +52,7 @@ def test_a_correction_turns_and_shifts_by_so_many_pixels(footage: Footage):
 
 @torch.no_grad()
 @given(scale=st.floats(0.3, 3.0), frame=st.integers(0, 5))
-def test_a_scale_leaves_the_picture_and_multiplies_the_depth(
+def test_a_scale_leaves_the_picture_and_the_depth_in_own_units(
     footage: Footage, start: Fit, scale: float, frame: int
 ):
     camera, one = footage.cameras[frame], torch.ones(3)
@@ -63,7 +63,9 @@ def test_a_scale_leaves_the_picture_and_multiplies_the_depth(
     torch.testing.assert_close(after.alpha, before.alpha, atol=2e-3, rtol=0)
     inside = before.alpha > 0.5
     assert int(inside.sum()) > 200
-    torch.testing.assert_close(after.depth[inside], scale * before.depth[inside], rtol=2e-3, atol=0)
+    torch.testing.assert_close(after.depth[inside], before.depth[inside], rtol=2e-3, atol=0)
+    means = [start.bodies[2].seen(frame, factor).means for factor in (1.0, scale)]
+    torch.testing.assert_close(means[1], scale * means[0])
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from fourfold.methods.osn.layers import (
     _pair_weights,
     collect_contests,
     draw_layers,
+    misordered,
     sample_contested,
     trusted_layers,
 )
@@ -140,3 +141,24 @@ def test_contested_pixels_are_drawn_with_their_layers(footage: Footage, fit: Fit
     assert set(labels.tolist()) == {1, 2}  # no wall that is before a card
     own = depths.gather(1, labels[:, None])
     torch.testing.assert_close(own, torch.full_like(own, 2.0), rtol=0.03, atol=0)
+
+
+def test_what_masks_contradict_is_found():
+    """Five pixels, in a row: wall at 8, blue at 4 and red at 3 at scale 1, or none (NaN)."""
+    wall, blue, red = [8.0] * 5, [4.0, 4.0, 4.0, 9.0, NAN], [3.0, NAN, 3.0, NAN, 3.0]
+    layers = torch.tensor([wall, blue, red])[:, None]
+    # red before blue; blue before the wall; blue although red is before it; the wall, before blue;
+    # the wall although red is before it
+    labels = torch.tensor([[2, 1, 1, 0, 0]])
+    ones = torch.ones(3)
+    assert misordered(layers, labels, ones).tolist() == [[False, False, True, True, False]]
+    # red at 3.95 is too near to blue
+    near = torch.tensor([1.0, 1.0, 3.95 / 3])
+    assert misordered(layers, labels, near).tolist() == [[True, False, True, True, False]]
+    # behind the wall an object is no contradiction: the wall is drawn behind all
+    far = torch.tensor([1.0, 3.0, 2.9])
+    assert misordered(layers, labels, far).tolist() == [[False, False, True, True, True]]
+    unknown = torch.full_like(labels, UNKNOWN)
+    assert not misordered(layers, unknown, ones).any()
+    # a background alone
+    assert not misordered(layers[:1], torch.zeros_like(labels), ones[:1]).any()

@@ -23,7 +23,7 @@ class BodyConfig:
     """Most Gaussians of one body."""
     ssim_weight: float = 0.2
     """Share of 1 - SSIM in the image loss of the rounds; the rest is L1."""
-    depth_weight: float = 0.2
+    depth_weight: float = 0.5
     """Weight of the key points' depths, relative to the depth."""
     mask_weight: float = 0.2
     """Weight of who is seen in a pixel: cross-entropy with the masks."""

@@ -6,17 +6,21 @@ from typing import NamedTuple
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn import functional
 
 from fourfold.geometry import Camera
 from fourfold.methods.osn.fit import Fit, TrainableBody
 from fourfold.scene import Gaussians
-from fourfold.splat import rasterize
+from fourfold.splat import Rasterization, rasterize
+
+SMALLEST_ALPHA = 1e-10
+"""Where nothing is drawn, the depth is 0 over this."""
 
 
 class Drawing(NamedTuple):
     """Colours (H,W,3), the share of each drawn body in a pixel (H,W,B), alpha and z (H,W).
 
-    `indices` names the drawn bodies.
+    z is that of the bodies at scale 1, in their own units. `indices` names the drawn bodies.
     """
 
     colors: Float[Tensor, "H W 3"]
@@ -27,12 +31,10 @@ class Drawing(NamedTuple):
 
 
 def draw_alone(body: TrainableBody, camera: Camera, frame: int) -> Drawing:
-    """Draw one body as if nothing else were there; depths in its own units.
-
-    Differentiable in the body.
-    """
+    """Draw one body as if nothing else were there. Differentiable in the body."""
     shape = body.gaussians
-    return _splat([shape], body.camera_from_object(frame), camera, (0,))
+    drawn = _splat(shape, shape.colors(), body.camera_from_object(frame), camera)
+    return Drawing(drawn.image, drawn.alpha[..., None], drawn.alpha, drawn.depth, (0,))
 
 
 def draw_together(
@@ -47,36 +49,38 @@ def draw_together(
 
     Where nothing is, `color` is seen. Differentiable in the bodies.
     """
-    parts = [fit.bodies[index].seen(frame, float(scales[index])) for index in indices]
-    return _splat(parts, torch.eye(4), camera, tuple(indices), color)
+    factors = [float(scales[index]) for index in indices]
+    parts = [
+        fit.bodies[index].seen(frame, factor)
+        for index, factor in zip(indices, factors, strict=True)
+    ]
+    whole = Gaussians.cat(parts)
+    counts = torch.tensor([len(part) for part in parts])
+    owners = torch.eye(len(parts)).repeat_interleave(counts, 0)
+    depths = whole.means[:, 2:] / torch.tensor(factors).repeat_interleave(counts)[:, None]
+    channels = torch.cat([whole.colors(), depths, owners], 1)
+    background = functional.pad(color, (0, channels.shape[1] - len(color)))
+    drawn = _splat(whole, channels, torch.eye(4), camera, background)
+    depth = drawn.image[..., 3] / drawn.alpha.clamp_min(SMALLEST_ALPHA)
+    return Drawing(drawn.image[..., :3], drawn.image[..., 4:], drawn.alpha, depth, tuple(indices))
 
 
 def _splat(
-    parts: Sequence[Gaussians],
+    shape: Gaussians,
+    channels: Float[Tensor, "N C"],
     pose: Float[Tensor, "4 4"],
     camera: Camera,
-    indices: tuple[int, ...],
-    color: Float[Tensor, " 3"] | None = None,
-) -> Drawing:
-    whole = Gaussians.cat(parts)
-    channels = [whole.colors()]
-    if len(parts) > 1:
-        counts = torch.tensor([len(part) for part in parts])
-        channels.append(torch.eye(len(parts)).repeat_interleave(counts, 0))
-    background = torch.zeros(sum(channel.shape[1] for channel in channels))
-    if color is not None:
-        background[:3] = color
-    drawn = rasterize(
-        whole.means,
-        whole.quaternions,
-        whole.scales,
-        whole.opacities,
-        torch.cat(channels, 1),
+    background: Float[Tensor, " C"] | None = None,
+) -> Rasterization:
+    return rasterize(
+        shape.means,
+        shape.quaternions,
+        shape.scales,
+        shape.opacities,
+        channels,
         pose,
         camera.intrinsics,
         camera.width,
         camera.height,
         background=background,
     )
-    weights = drawn.image[..., 3:] if len(parts) > 1 else drawn.alpha[..., None]
-    return Drawing(drawn.image[..., :3], weights, drawn.alpha, drawn.depth, indices)

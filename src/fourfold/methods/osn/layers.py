@@ -20,6 +20,8 @@ RIM = 2
 """Pixels around the visible part of an object in which its own layer is doubted."""
 DEEPER = 0.5
 """Share of the rim's pixels that must lie beyond it for the rim to be believed."""
+CLEARANCE = 1.02
+"""Ratio of depths from which on the Gaussians of two surfaces do not mix."""
 SOFT_PIXELS = 1024
 """Contested pixels that a soft Z-buffer is blended on."""
 
@@ -60,6 +62,23 @@ def trusted_layers(
             if int(beyond.sum()) < DEEPER * int(doubted.sum()):
                 trusted[index, doubted] = torch.nan
     return trusted
+
+
+def misordered(
+    layers: Float[Tensor, "K H W"], labels: Int[Tensor, "H W"], scales: Float[Tensor, " K"]
+) -> Bool[Tensor, "H W"]:
+    """Mark where the masks contradict objects at these scales, drawn before all of the background.
+
+    Where another object lies before the one that is seen, or less than CLEARANCE behind it, so
+    that their Gaussians mix; and where the background hides an object.
+    """
+    scaled = (layers * scales[:, None, None]).nan_to_num(torch.inf)
+    index = labels.clamp_min(0)[None]
+    seen = scaled.gather(0, index)[0]
+    others = scaled.scatter(0, index, torch.inf)
+    nearest = others[1:].amin(0) if len(others) > 1 else torch.full_like(seen, torch.inf)
+    hidden = (labels == 0) & nearest.isfinite() & (nearest > seen)
+    return hidden | ((labels > 0) & seen.isfinite() & (nearest < CLEARANCE * seen))
 
 
 def collect_contests(fit: Fit, footage: Footage) -> Contests:

@@ -11,7 +11,7 @@ from fourfold.geometry import matrix_to_quaternion, project_points, transform_po
 from fourfold.methods.osn.footage import Footage
 from fourfold.scene import Gaussians
 
-START_FRAMES = 12
+START_FRAMES = 60
 """Frames, evenly spread, whose pixels become Gaussians; the rest adds little but time."""
 FLATNESS = 0.2
 """Thickness of a Gaussian over its width on the surface."""

@@ -12,8 +12,11 @@ from fourfold.methods.osn.config import BodyConfig
 from fourfold.methods.osn.drawing import Drawing, draw_alone, draw_together
 from fourfold.methods.osn.fit import Fit
 from fourfold.methods.osn.footage import UNKNOWN, Footage
+from fourfold.methods.osn.layers import draw_layers, misordered, trusted_layers
 from fourfold.training import generator, ssim_loss
 
+BEHIND = 100.0
+"""Scale at which the background lies behind all objects."""
 POSE_WEIGHT = 0.02
 """Weight of a pose's correction, per squared pixel: what the pictures leave open stays."""
 SMALLEST_WEIGHT = 1e-3
@@ -58,11 +61,18 @@ def round_step(
 ) -> dict[str, float]:
     """Draw all bodies together at one combination of scales, compare, and move them a little.
 
+    A combination that is valid may still be wrong in a few pixels, always the same ones: left in,
+    they would wear away what should be hidden there. So the background, which masks do not see
+    before an object, is drawn behind all objects, and what the masks contradict is left out.
     `color` is seen where nothing is.
     """
     labels, image = footage.labels[frame], footage.image(frame)
+    layers = trusted_layers(draw_layers(fit, footage, frame), labels)
+    labels = labels.masked_fill(misordered(layers, labels, scales), UNKNOWN)
     indices = torch.nonzero(footage.known[frame])[:, 0].tolist()
-    drawing = draw_together(fit, footage.cameras[frame], frame, indices, scales, color)
+    # Enlarged about the camera's centre the background looks the same, and is far away.
+    drawn_at = torch.cat([BEHIND * scales[:1], scales[1:]])
+    drawing = draw_together(fit, footage.cameras[frame], frame, indices, drawn_at, color)
     sure = (labels != UNKNOWN)[..., None]
     # What no body explains takes the drawn colour, so that the windows of SSIM see no edge.
     target = torch.where(sure, image, drawing.colors.detach())
@@ -74,7 +84,7 @@ def round_step(
     terms["mask"] = config.mask_weight * _mask_term(drawing, labels)
     for index in indices:
         seen = labels == index
-        part = _depth_term(drawing.depth / scales[index], footage, index, frame, seen)
+        part = _depth_term(drawing.depth, footage, index, frame, seen)
         _add(terms, depth=config.depth_weight * seen.float().mean() * part)
         if config.refine_poses:
             _add(terms, poses=POSE_WEIGHT * fit.bodies[index].correction(frame))
