@@ -31,6 +31,8 @@ from fourfold.training import Progress, Run, generator
 
 SAMPLES = 64
 """Valid combinations that the mean is over, and of which the oracle takes the best."""
+SAMPLES_PER_TRUTH = 16
+"""The same for each of several true combinations."""
 SHEET_SAMPLES = 5
 """Combinations of scales on the contact sheet."""
 SHEET_FRAMES = 3
@@ -73,11 +75,11 @@ def score_scenes(
     scene: Scene, scale_set: ScaleSet, capture: Capture, truth: RigidTruth, seed: int
 ) -> Record:
     """Score the test views at valid samples, the best of them, and the true scales."""
-    samples = scale_set.sample(SAMPLES, generator(seed, "evaluate")).scales.double()
-    true = truth.scales()
-    combinations = truth.combinations
-    if true is None or combinations is None or not len(samples.T):
+    random, true, combinations = generator(seed, "evaluate"), truth.scales(), truth.combinations
+    if true is None or combinations is None or not scale_set.object_names:
+        samples = scale_set.sample(SAMPLES, random).scales.double()
         return _score_truth(scene, capture, truth, samples, true, None, None)
+    samples = scale_set.sample(SAMPLES_PER_TRUTH, random).scales.double()
     records = []
     with Progress(len(combinations), "scoring true combinations") as progress:
         for number, factors in enumerate(combinations):

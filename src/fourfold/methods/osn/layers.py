@@ -16,8 +16,11 @@ Layers = tuple[list[Float[Tensor, "K H W"]], list[Int[Tensor, "H W"]]]
 
 COVERED = 0.5
 """Alpha above which a body is there."""
-RIM = 2
-"""Pixels around the visible part of an object in which its own layer is doubted."""
+RIM, THINNEST_RIM = 1 / 80, 2
+"""Share of the picture's width, and least pixels, of the rim around the visible part of an object
+in which its own layer is doubted."""
+WEAK = 0.02
+"""Share of the pixels in which j hides i, below which pixels in which i hides j are stray ones."""
 DEEPER = 0.5
 """Share of the rim's pixels that must lie beyond it for the rim to be believed."""
 CLEARANCE = 1.02
@@ -50,12 +53,13 @@ def trusted_layers(
     a body if its layer goes on behind that body beyond the rim, over DEEPER times as many pixels.
     """
     trusted = layers.clone()
+    width = max(THINNEST_RIM, round(RIM * labels.shape[1]))
     for index in range(1, len(layers)):
         visible = labels == index
         if not visible.any():
             continue
         there = layers[index].isfinite()
-        rim = there & grow_mask(visible, RIM) & ~visible
+        rim = there & grow_mask(visible, width) & ~visible
         for other in labels[rim].unique().tolist():
             doubted = rim & (labels == other)
             beyond = there & (labels == other) & ~doubted
@@ -81,13 +85,43 @@ def misordered(
     return hidden | ((labels > 0) & seen.isfinite() & (nearest < CLEARANCE * seen))
 
 
+def believed_layers(fit: Fit, footage: Footage) -> Layers:
+    """Draw the layers of all frames, and leave out what is doubted.
+
+    Stray Gaussians make up pairs of bodies of which one seems to hide the other in a few pixels,
+    which would count as much as any pair: see WEAK.
+    """
+    labels = [footage.labels[frame] for frame in footage.frames]
+    layers = [
+        trusted_layers(draw_layers(fit, footage, frame), seen)
+        for frame, seen in zip(footage.frames, labels, strict=True)
+    ]
+    counts = sum(
+        (_count_pairs(depths, seen) for depths, seen in zip(layers, labels, strict=True)),
+        torch.zeros(footage.num_bodies, footage.num_bodies),
+    )
+    stray = counts < WEAK * counts.T
+    for depths, seen in zip(layers, labels, strict=True):
+        depths[(stray[seen.clamp_min(0)] & (seen >= 0)[..., None]).permute(2, 0, 1)] = torch.nan
+    return layers, labels
+
+
+def _count_pairs(
+    layers: Float[Tensor, "K H W"], labels: Int[Tensor, "H W"]
+) -> Float[Tensor, "K K"]:
+    """Count the pixels in which body i is seen and body j has a layer too."""
+    present = layers.isfinite().float()
+    seen = torch.stack([labels == index for index in range(len(layers))]).float() * present
+    counts = seen.flatten(1) @ present.flatten(1).mT
+    return counts.fill_diagonal_(0)
+
+
 def collect_contests(fit: Fit, footage: Footage) -> Contests:
     """Gather from all frames where one body hides another, and by how much."""
     ranges = [body.scale_range or (1.0, 1.0) for body in footage.bodies[1:]]
     collector = ContestCollector(footage.names, ranges)
-    for frame in footage.frames:
-        labels = footage.labels[frame]
-        collector.add(trusted_layers(draw_layers(fit, footage, frame), labels), labels)
+    for layers, labels in zip(*believed_layers(fit, footage), strict=True):
+        collector.add(layers, labels)
     return collector.finish()
 
 
@@ -101,9 +135,8 @@ def sample_contested(
     """
     ranges = torch.tensor([body.scale_range or (1.0, 1.0) for body in footage.bodies])
     depths, labels = [], []
-    for frame in footage.frames:
-        seen = footage.labels[frame]
-        layers = trusted_layers(draw_layers(fit, footage, frame), seen).nan_to_num(torch.inf)
+    for layers, seen in zip(*believed_layers(fit, footage), strict=True):
+        layers = layers.nan_to_num(torch.inf)
         label = seen.clamp_min(0)
         own = layers.gather(0, label[None])[0]
         others = layers.scatter(0, label[None], torch.inf) * ranges[:, 1, None, None]
