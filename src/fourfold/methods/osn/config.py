@@ -13,11 +13,11 @@ from fourfold.errors import UsageError
 class BodyConfig:
     """Geometry: Gaussians in the frame of each body."""
 
-    iterations: int = 600
+    iterations: int = 500
     """Steps of the bootstrap, in which each body is fitted alone."""
     rounds: int = 4
     """Times that scales are drawn anew while everything is fitted together."""
-    iterations_per_round: int = 200
+    iterations_per_round: int = 110
     """Steps of each round."""
     max_gaussians: int = 60_000
     """Most Gaussians of one body."""
