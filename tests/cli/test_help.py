@@ -9,7 +9,18 @@ import pytest
 from fourfold.cli.commands import commands
 from fourfold.verbs.methods import METHODS
 
-VERBS = ("demo", "info", "prepare", "train", "sample", "render", "eval", "export", "synth", "version")
+VERBS = (
+    "demo",
+    "info",
+    "prepare",
+    "train",
+    "sample",
+    "render",
+    "eval",
+    "export",
+    "synth",
+    "version",
+)
 
 
 def _fourfold(*words: str) -> subprocess.CompletedProcess[str]:
