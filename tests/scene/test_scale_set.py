@@ -109,6 +109,14 @@ def test_a_pin_fixes_a_scale() -> None:
     assert bool(both.valid.all())
 
 
+@pytest.mark.parametrize("scales", [(1.28, 0.89), (0.97, 0.53), (1.37, 1.01), (0.71, 0.55)])
+def test_pins_need_no_luck_in_rounding(scales: tuple[float, float]) -> None:
+    """Logarithms of such scales do not add up to the last bit."""
+    pinned = ordered().pin("a", scales[0]).pin("b", scales[1])
+    assert bool(pinned.sample(3).valid.all())
+    assert pinned.typical() == pytest.approx(dict(zip("ab", scales, strict=True)))
+
+
 def test_a_pin_that_occlusion_forbids_leaves_nothing_valid() -> None:
     drawn = ordered().pin("a", 1.8).sample(5)
     assert not bool(drawn.valid.any())

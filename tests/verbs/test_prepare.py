@@ -211,6 +211,17 @@ def test_what_cannot_be_prepared_is_refused(clip: Path, tmp_path: Path) -> None:
         ff.prepare("tea", clip, out=tmp_path / "out")
 
 
+def test_nothing_but_prepared_bodies_is_replaced(clip: Path, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "notes.txt").write_text("keep")
+    for out, what in ((clip, "capture itself"), (clip.parent, "capture itself"), (mine, "is not")):
+        with pytest.raises(UsageError, match=what):
+            ff.prepare("sfm", clip, out=out, overwrite=True)
+    assert (mine / "notes.txt").read_text() == "keep"
+    assert clip.is_dir()
+
+
 def test_without_pycolmap_it_is_said(
     clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -81,6 +81,14 @@ def test_nothing_valid_is_said_and_marked(run: Run, capsys: pytest.CaptureFixtur
     assert json.loads((run.path / "samples.json").read_text())["valid"] == [False] * 4
 
 
+def test_samples_of_no_objects_are_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "samples.json"
+    empty = {"objects": [], "scales": [[], []], "scores": [1.0, 1.0], "valid": [True, True]}
+    head = {"format": "fourfold-samples", "version": 1, "share": 1.0, "note": ""}
+    path.write_text(json.dumps(head | empty))
+    assert read_samples(path).scales.shape == (2, 0)
+
+
 def test_a_scene_without_a_scale_set(tmp_path: Path) -> None:
     plain = tiny_run(tmp_path / "plain")
     with pytest.raises(UsageError, match=r"no set of valid scales.*method osn"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
@@ -117,9 +118,11 @@ class Prepare(Command):
         )
         printing.print_health(prepared.health)
         printing.print_path("wrote", prepared.path)
+        capture, bodies = quote(str(self.capture)), quote(str(self.out))
+        cameras = quote(str(self.out / "cameras.json"))
         printing.print_next(
-            f"fourfold train osn {self.capture} --bodies {self.out}",
-            f"fourfold train dreamscene4d {self.capture} --cameras {self.out / 'cameras.json'}",
+            f"fourfold train osn {capture} --bodies {bodies} --out RUN",
+            f"fourfold train dreamscene4d {capture} --cameras {cameras} --out RUN",
         )
 
 
@@ -131,7 +134,7 @@ class Train(Command):
     """
 
     method: Annotated[Positional[MethodName], arg(metavar="METHOD")]
-    """Name of the method: dreamscene4d."""
+    """Name of the method: dreamscene4d or osn."""
     capture: Annotated[Positional[Path], arg(metavar="CAPTURE")]
     """Video file, or folder of a capture."""
     out: Annotated[Path, arg(metavar="RUN")]

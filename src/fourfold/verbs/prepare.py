@@ -198,13 +198,20 @@ def _check_capture(capture: Capture, target: Path) -> None:
             path=capture.path,
             expected="one: a moving camera",
         )
-    if not capture.object_names:
-        return
-    if not capture.has("mask"):
+    source, place = capture.path.resolve(), target.resolve()
+    if source == place or place in source.parents:
+        raise UsageError(
+            "the capture itself would be overwritten", path=target, mend="Choose another --out"
+        )
+    filled = target.exists() and (not target.is_dir() or any(target.iterdir()))
+    if filled and not (target / "report.json").is_file():
+        raise UsageError(
+            "is not a folder of prepared bodies, and is left as it is",
+            path=target,
+            mend="Choose another --out",
+        )
+    if capture.object_names and not capture.has("mask"):
         raise InputError("the capture has no masks", path=capture.path, expected="object masks")
-    inside = capture.path.is_dir() and capture.path.resolve() == target.resolve()
-    if inside:
-        raise UsageError("the capture itself is to be overwritten", path=target)
 
 
 def _all_masks(capture: Capture) -> np.ndarray:

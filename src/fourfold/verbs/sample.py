@@ -124,7 +124,9 @@ def read_samples(path: Path) -> Samples:
         if found["format"] != _FORMAT or found["version"] != _VERSION:
             raise ValueError("another format")
         names = tuple(found["objects"])
-        scales = torch.tensor(found["scales"], dtype=torch.float32).reshape(-1, len(names))
+        scales = torch.tensor(found["scales"], dtype=torch.float32).reshape(
+            len(found["scores"]), len(names)
+        )
         return Samples(
             names,
             scales,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from fourfold.errors import UsageError
 
 if TYPE_CHECKING:
-    from fourfold.scene import Samples, Scene
+    from fourfold.scene import Samples, ScaleSet, Scene
     from fourfold.training import Run
 
 # Samples beside each other in a grid, where nobody says how many.
@@ -51,7 +52,7 @@ def choose_scales(text: str | None, scene: Scene, run: Run, seed: int | None = N
         InputError: `samples.json` cannot be read.
     """
     if text is None and scene.scale_set is not None:
-        return Choices((Choice(scene.scale_set.typical(), "typical"),))
+        return _typical(scene.scale_set)
     if text is None or text == "one":
         return Choices((Choice({}, "scale 1"),))
     if "=" in text:
@@ -119,15 +120,19 @@ def _numbered(number: int, samples: Samples) -> Choices:
     return Choices((chosen,), suffix=f"_sample{number}", note=samples.note)
 
 
-def _random(scene: Scene, run: Run, seed: int | None) -> Choices:
-    import torch
+def _typical(scale_set: ScaleSet) -> Choices:
+    drawn = scale_set.typical_samples()
+    return Choices((_choice(0, drawn, "typical"),), note=drawn.note)
 
+
+def _random(scene: Scene, run: Run, seed: int | None) -> Choices:
     from fourfold.training import generator
     from fourfold.verbs.sample import find_scale_set
 
-    chosen = torch.seed() if seed is None else seed
+    chosen = secrets.randbits(62) if seed is None else seed
     drawn = find_scale_set(scene, run).sample(1, generator(chosen, "random scales"))
-    return Choices((_choice(0, drawn, "random"),), suffix="_random", note=drawn.note)
+    note = f"Seed of these scales: {chosen}. {drawn.note}".strip()
+    return Choices((_choice(0, drawn, "random"),), suffix="_random", note=note)
 
 
 def _grid(samples: Samples, columns: int, rows: int) -> Choices:

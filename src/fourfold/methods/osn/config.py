@@ -69,8 +69,8 @@ class OSNConfig:
     known_scale: Annotated[str, arg(metavar="OBJECT=S,...")] = ""
     """Scales that are known, relative to the range's middle: they pin the scene."""
     known_size: Annotated[str, arg(metavar="OBJECT=METRES,...")] = ""
-    """Longest sides of objects that are known; needs a size for two things, or a scene in metres:
-    see the method's README."""
+    """Longest sides that are known, the background's among them: background=4.2,duck=0.3. They pin
+    the scene."""
     seed: int = 0
     """Seed of everything random; the same seed gives the same scene on the same machine."""
     body: BodyConfig = field(default_factory=BodyConfig)

@@ -50,8 +50,9 @@ def evaluate(run: Run, capture: Capture) -> dict[str, float]:
     best psnr, which peeks at the truth; with true_scale_, the true scales; ceiling_psnr, perfect
     geometry at the same samples; scale_mse, of the oracle's scales. With several true
     combinations all of these are means over them. With true layers the keys of `judge`, and
-    true_scale_score. scale_volume: the set's share of the box; seconds, peak_memory_mb,
-    num_gaussians.
+    true_scale_score (0 where they lie outside of the ranges) and true_combinations_inside, the
+    share of several true combinations that the set holds. samples_valid: 0 where no combination is
+    valid, so that the best ones stood in; seconds, peak_memory_mb, num_gaussians.
     """
     config, scene = run.config(OSNConfig), Scene.load(run.scene_folder)
     scale_set = scene.scale_set
@@ -62,6 +63,7 @@ def evaluate(run: Run, capture: Capture) -> dict[str, float]:
     if truth is not None:
         metrics |= score_scenes(scene, scale_set, capture, truth, config.seed)
         metrics |= _judge_set(scale_set, truth, capture, config.seed)
+    metrics["samples_valid"] = float(scale_set.sample(1).valid.float().mean())
     metrics |= {**run.costs(), "num_gaussians": float(scene.num_gaussians)}
     run.write_metrics(metrics)
     sheet = picture_sheet(scene, scale_set, capture, config.seed)
@@ -135,7 +137,9 @@ def _judge_set(scale_set: ScaleSet, truth: RigidTruth, capture: Capture, seed: i
     if true is None or bool(true.isnan().any()) or not scale_set.object_names:
         return {}
     relative = (true[1:] / true[0])[None]
-    figures = {"true_scale_score": float(scale_set.accuracy(relative)[0])}
+    places = scale_set.places(relative)
+    in_box = bool(((places >= 0) & (places <= 1)).all())
+    figures = {"true_scale_score": float(scale_set.accuracy(relative)[0]) if in_box else 0.0}
     if truth.combinations is not None:
         inside = scale_set.contains(relative * truth.combinations)
         figures["true_combinations_inside"] = float(inside.float().mean())

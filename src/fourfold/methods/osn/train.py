@@ -217,8 +217,8 @@ def _save_scene(
     """Compute the final set of scales and save the scene, where there is none yet.
 
     Raises:
-        ResultError: the scene fails its checks, or no combination of scales is valid; the scene
-            is saved all the same then.
+        ResultError: the scene fails its checks, or no combination of scales is valid; in the
+            second case it is saved all the same.
     """
     if not run.scene_folder.exists():
         with Progress(1, "valid scales") as bar:

@@ -88,8 +88,7 @@ def score_view(drawn: Mapping[str, Tensor], labels: Int[Tensor, "H W"], view: Te
     record = {"psnr": float(psnr(image, target)), "ssim": float(ssim(image, target))}
     depth, covisible, true = view.depth(), view.covisible(), view.labels()
     if depth is not None:
-        known = depth.isfinite() & drawn["depth"].isfinite()
-        record["ssimae"] = float(ssimae(drawn["depth"], depth, known))
+        record["ssimae"] = float(ssimae(drawn["depth"], depth, depth.isfinite()))
     if true is not None:
         record["miou"] = float(mean_iou(labels, true))
     if covisible is not None:

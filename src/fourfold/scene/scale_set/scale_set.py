@@ -218,9 +218,14 @@ class ScaleSet:
     def typical(self) -> dict[str, float]:
         """Give one valid combination by object name: of 64 draws the one nearest to their mean.
 
-        Scale 1 is only the middle of a range, and need not be valid. Always the same answer.
+        Scale 1 is only the middle of a range, and need not be valid. Always the same answer; where
+        no combination is valid, the best one.
         """
-        return self.sample(_TYPICAL_SAMPLES).mapping(0)
+        return self.typical_samples().mapping(0)
+
+    def typical_samples(self) -> Samples:
+        """Draw the combinations of which the first is the typical one."""
+        return self.sample(_TYPICAL_SAMPLES)
 
     def describe(self) -> list[str]:
         """Say in sentences what is known about the scales."""
@@ -266,7 +271,8 @@ class ScaleSet:
             if region is None or region.empty or self.mode == "polytope":
                 return self._score(scales, least).double().numpy()
             scores = region.slack(scales).numpy().clip(max=0.0)
-            inside = np.flatnonzero(scores >= 0.0)
+            # shortest paths round: between two pins no point would be inside to the last bit
+            inside = np.flatnonzero(scores >= -_ROUNDING)
             scores[inside] = self._score(scales[inside], least).numpy()
             return scores
 
