@@ -5,7 +5,7 @@ from fourfold.methods.osn.config import BodyConfig, NetworkConfig, OSNConfig
 BODY = BodyConfig(iterations=30, rounds=2, iterations_per_round=12, max_gaussians=2000)
 NO_NETWORK = NetworkConfig(iterations=0)
 QUICK = OSNConfig(body=BODY, network=NO_NETWORK)
-WITH_NETWORK = OSNConfig(body=BODY, network=NetworkConfig(iterations=120, combinations=256))
+WITH_NETWORK = OSNConfig(body=BODY, network=NetworkConfig(iterations=60, combinations=256))
 WORDS = (
     "--body.iterations=2",
     "--body.rounds=1",

@@ -35,8 +35,8 @@ class BodyConfig:
 class NetworkConfig:
     """The object-scale network, beside the computed set."""
 
-    iterations: int = 300
-    """Steps each time it is trained; 0 does without a network."""
+    iterations: int = 100
+    """Steps for each object, each time it is trained; 0 does without a network."""
     combinations: int = 4096
     """Combinations of scales drawn for each step (H of the paper)."""
     accuracy_threshold: float | None = None

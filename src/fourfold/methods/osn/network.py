@@ -16,6 +16,9 @@ from fourfold.methods.osn.config import NetworkConfig
 from fourfold.scene import ScaleNetwork
 from fourfold.training import generator
 
+NEARBY = 0.05
+"""Distance from valid combinations, as a share of the ranges, at which others are drawn."""
+
 Accuracy = Callable[[Float[Tensor, "N k"]], Float[Tensor, " N"]]
 
 
@@ -27,11 +30,14 @@ def train_network(
     config: NetworkConfig,
     seed: int,
     turn: int,
+    valid_places: Float[Tensor, "M k"] | None = None,
 ) -> list[float]:
     """Train the network in place; return the losses.
 
     `accuracy` says how right the occlusions of combinations (N,k) of scales are; `turn` counts
-    the trainings of a run.
+    the trainings of a run. Half of the combinations are uniform in the box; where `valid_places`,
+    in [0,1], are known, the other half lies around them, NEARBY (standard deviation): of many
+    objects, next to nothing in the box is valid.
     """
     optimizer = torch.optim.Adam(network.parameters(), lr=config.learning_rate)
     low, high = scale_ranges.unbind(1)
@@ -39,6 +45,11 @@ def train_network(
     for step in range(config.iterations):
         random = generator(seed, "network", turn, step)
         variables = torch.rand(config.combinations, len(low), generator=random)
+        if valid_places is not None:
+            half = variables[::2]
+            chosen = torch.randint(len(valid_places), (len(half),), generator=random)
+            noise = NEARBY * torch.randn(half.shape, generator=random)
+            variables[::2] = (valid_places[chosen] + noise).clamp(0, 1)
         with torch.no_grad():
             valid = pseudo_labels(
                 accuracy(low + (high - low) * variables).float(), threshold, config.top_share

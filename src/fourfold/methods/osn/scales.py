@@ -2,6 +2,7 @@
 
 import math
 from copy import deepcopy
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
@@ -19,6 +20,10 @@ from fourfold.training import generator
 
 BOX_MARGIN = 1.1
 """A body's box reaches this much beyond its key points, as the original's."""
+
+
+VALID_PLACES = 2048
+"""Valid combinations around which the network looks at others."""
 
 
 def new_network(num_objects: int, seed: int) -> ScaleNetwork | None:
@@ -71,15 +76,18 @@ def _train(
     if config.network.zbuffer == "soft":
         pixels = sample_contested(fit, footage, generator(config.seed, "contested", turn))
         accuracy = soft_accuracy(*pixels, config.network.beta)
+    computed = ScaleSet(footage.names, contests.scale_ranges, contests, config.tau)
+    known = computed.sample(VALID_PLACES, generator(config.seed, "valid places", turn))
     threshold = config.network.accuracy_threshold
     train_network(
         network,
         accuracy,
         torch.tensor(contests.scale_ranges),
         config.tau if threshold is None else threshold,
-        config.network,
+        replace(config.network, iterations=config.network.iterations * network.num_objects),
         config.seed,
         turn,
+        computed.places(known.scales) if bool(known.valid.all()) else None,
     )
 
 
