@@ -81,7 +81,8 @@ def test_killed_at_random_moments_ends_with_the_same_scene(
     moments = random.Random(0)
     for _ in range(4):
         waits = [moments.uniform(0.3, 0.9) * duration for _ in range(KILLS)]
-        if any([kill_training(words, killed, wait) for wait in waits]):
+        kills = [kill_training(words, killed, wait) for wait in waits]
+        if any(kills):
             break
         # the machine was slower for the first training than it is now: begin anew
         shutil.rmtree(killed)
