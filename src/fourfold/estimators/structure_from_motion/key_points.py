@@ -40,12 +40,9 @@ def rigid_body(name: str, model: Model, tracks: Tracks) -> RigidBody:
 
     The unit is chosen so that the background's far end is at 0.95 * 8; that of an object so that
     the scales which keep it between the depths 1 and 8 have the mean 1. Weights are
-    2 exp(-(e / mean e)²), e the mean reprojection error of the point. Unit and bounds leave out
-    the nearest and farthest 5 % of a frame's points; as key points they stay, other than in the
-    original: without them nothing would be known of the surfaces that they lie on.
+    2 exp(-(e / mean e)²), e the mean reprojection error of the point.
     """
-    everything = _observations(model)
-    seen, close, far = _within_percentiles(everything)
+    seen, close, far = _within_percentiles(_observations(model))
     unit, scale_range = _unit(name, close, far)
     axes, centre, extent = oriented_box(_back_projected(model, tracks, seen))
     half = torch.from_numpy(BOUNDS_SHARE * unit * extent).float()
@@ -54,7 +51,7 @@ def rigid_body(name: str, model: Model, tracks: Tracks) -> RigidBody:
         object_from_camera=_poses(model, axes, centre, unit),
         bounds=torch.stack((-half, half)),
         scale_range=scale_range,
-        points=_key_points(model, tracks, everything, unit),
+        points=_key_points(model, tracks, seen, unit),
     )
 
 
