@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fourfold.capture.images import opened
-from fourfold.capture.names import list_files, match_frame
+from fourfold.capture.names import files_of_frames
 from fourfold.capture.source import DepthLoader
 from fourfold.errors import InputError
 
@@ -43,24 +43,14 @@ def find_depths(
     """
     if not folder.is_dir():
         raise InputError("there is no such folder of depth maps", path=folder)
-    paths: dict[str, Path] = {}
-    for name, path in list_files(folder, DEPTH_SUFFIXES).items():
-        frame = match_frame(name, known)
-        if frame is None:
-            raise InputError(
-                "the depth map belongs to no frame",
-                path=path,
-                expected=f"the name of a frame, such as {min(known)}{path.suffix}",
-            )
-        paths[frame] = path
-    missing = [frame for frame in frames if frame not in paths]
-    if missing:
-        raise InputError(
-            f"{len(missing)} of {len(frames)} frames have no depth map",
-            path=folder,
-            frame=missing[0],
-            expected="a .npy, 16-bit .png or .pfm file for every frame, named like the frame",
-        )
+    paths = files_of_frames(
+        folder,
+        DEPTH_SUFFIXES,
+        frames,
+        known,
+        "depth map",
+        "a .npy, 16-bit .png or .pfm file for every frame, named like the frame",
+    )
     loaders = {frame: partial(read_depth, paths[frame], size, unit, frame) for frame in frames}
     return loaders, tuple(paths[frame] for frame in frames)
 

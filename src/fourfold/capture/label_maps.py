@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int
 
 from fourfold.capture.arrays import read_array
 from fourfold.capture.images import opened, require_size
-from fourfold.capture.names import list_files, match_frame
+from fourfold.capture.names import files_of_frames
 from fourfold.capture.source import MasksLoader
 from fourfold.errors import InputError
 
@@ -55,25 +55,14 @@ def find_label_maps(folder: Path, frames: Sequence[str], known: frozenset[str]) 
     Raises:
         InputError: a frame has none, or a map belongs to no frame.
     """
-    paths = {}
-    for name, path in list_files(folder, LABEL_SUFFIXES).items():
-        frame = match_frame(name, known)
-        if frame is None:
-            raise InputError(
-                "the label map belongs to no frame",
-                path=path,
-                expected=f"the name of a frame, such as {min(known)}{path.suffix}",
-            )
-        paths[frame] = path
-    missing = [frame for frame in frames if frame not in paths]
-    if missing:
-        raise InputError(
-            f"{len(missing)} of {len(frames)} frames have no label map",
-            path=folder,
-            frame=missing[0],
-            expected="one .npy or .png per frame, named like the frame",
-        )
-    return paths
+    return files_of_frames(
+        folder,
+        LABEL_SUFFIXES,
+        frames,
+        known,
+        "label map",
+        "one .npy or .png per frame, named like the frame",
+    )
 
 
 def label_loaders(

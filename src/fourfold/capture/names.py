@@ -55,6 +55,44 @@ def list_files(folder: Path, suffixes: frozenset[str]) -> dict[str, Path]:
     return found
 
 
+def files_of_frames(
+    folder: Path,
+    suffixes: frozenset[str],
+    frames: Sequence[str],
+    known: frozenset[str],
+    what: str,
+    expected: str,
+) -> dict[str, Path]:
+    """Find one file for each frame that is used, paired by name.
+
+    Args:
+        known: names of all frames there are; each file must belong to one of them.
+        what: the files are, such as "depth map"; `expected` of them, for errors.
+
+    Raises:
+        InputError: a frame has none, or a file belongs to no frame.
+    """
+    paths: dict[str, Path] = {}
+    for name, path in list_files(folder, suffixes).items():
+        frame = match_frame(name, known)
+        if frame is None:
+            raise InputError(
+                f"the {what} belongs to no frame",
+                path=path,
+                expected=f"the name of a frame, such as {min(known)}{path.suffix}",
+            )
+        paths[frame] = path
+    missing = [frame for frame in frames if frame not in paths]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(frames)} frames have no {what}",
+            path=folder,
+            frame=missing[0],
+            expected=expected,
+        )
+    return paths
+
+
 def list_folders(folder: Path) -> list[Path]:
     """Return the folders directly in a folder, hidden ones left out, in natural order."""
     inside = [p for p in _entries(folder) if p.is_dir() and not p.name.startswith(".")]

@@ -11,7 +11,7 @@ from fourfold.geometry.homography import (
     homography_from_rotation,
     rotation_from_homography,
 )
-from fourfold.geometry.orbit import dreamscene4d_orbit, look_at, orbit_camera
+from fourfold.geometry.orbit import dreamscene4d_orbit, look_at, orbit_camera, upward_direction
 from fourfold.geometry.projection import interpolate_cameras, project_points, unproject_pixels
 from fourfold.geometry.rigid import (
     decompose_similarity,
@@ -63,4 +63,5 @@ __all__ = [
     "transform_points",
     "undistort",
     "unproject_pixels",
+    "upward_direction",
 ]

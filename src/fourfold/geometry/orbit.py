@@ -1,6 +1,7 @@
 """Cameras on an orbit: around a pivot, or in DreamScene4D's convention."""
 
 import math
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float
@@ -13,6 +14,12 @@ from fourfold.geometry.rotation import axis_angle_to_quaternion, quaternion_to_m
 
 # Sine of the angle under which a view counts as parallel to "up": about 0.006 degrees.
 _PARALLEL_SINE = 1e-4
+
+
+def upward_direction(cameras: Sequence[Camera]) -> Float[Tensor, "3"]:
+    """Find the pictures' mean upward direction in the world, whose axes may be any; unit."""
+    upward = torch.stack([-camera.camera_from_world[1, :3] for camera in cameras]).mean(0)
+    return functional.normalize(upward, dim=0)
 
 
 def look_at(

@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fourfold.errors import UsageError
-from fourfold.geometry import Camera, interpolate_cameras, similarity_matrix
+from fourfold.geometry import Camera, interpolate_cameras
 from fourfold.scene.gaussians import Gaussians
 from fourfold.scene.rendering import Drawing, NextFrame, check_outputs, draw
 from fourfold.scene.scale_set import ScaleSet
@@ -96,13 +96,7 @@ class Scene:
         object twice as far and twice as large looks the same in the video. Differentiable in
         geometry, appearance and motion.
         """
-        time, resize = self._wrapped(time), self._resizing(time, scales)
-        parts = [item.at(time) for item in self.objects]
-        names = self.object_names
-        return [
-            part.transformed(resize[name]) if name in resize else part
-            for name, part in zip(names, parts, strict=True)
-        ]
+        return [item.at(self._wrapped(time)) for item in self._scaled(scales)]
 
     def with_scales(self, scales: Mapping[str, float]) -> Scene:
         """Give the scene with objects at other scales, as `at` understands them, by name.
@@ -204,27 +198,7 @@ class Scene:
     def _means_at(
         self, time: float, scales: Mapping[str, float] | None
     ) -> list[Float[Tensor, "N 3"]]:
-        time, resize = self._wrapped(time), self._resizing(time, scales)
-        means = []
-        for item in self.objects:
-            part = item.means_at(time)
-            if item.name in resize:
-                part = part @ resize[item.name][:3, :3].mT + resize[item.name][:3, 3]
-            means.append(part)
-        return means
+        return [item.means_at(self._wrapped(time)) for item in self._scaled(scales)]
 
-    def _resizing(
-        self, time: float, scales: Mapping[str, float] | None
-    ) -> dict[str, Float[Tensor, "4 4"]]:
-        """Build the similarity about the camera centre for each name in `scales`."""
-        if not scales:
-            return {}
-        center = self.camera_at(time).position
-        turn = torch.eye(3, dtype=center.dtype, device=center.device)
-        resize = {}
-        for name, scale in scales.items():
-            self.object(name)
-            if not scale > 0.0:
-                raise UsageError(f"the scale {scale} of {name} is not positive")
-            resize[name] = similarity_matrix(scale, turn, center - scale * center)
-        return resize
+    def _scaled(self, scales: Mapping[str, float] | None) -> Sequence[SceneObject]:
+        return (self.with_scales(scales) if scales else self).objects

@@ -5,10 +5,12 @@ from fourfold.training.nested import adam_state, flatten, load_adam_state, unfla
 from fourfold.training.progress import Progress, format_duration
 from fourfold.training.resources import COMPILE, PeakMemory, Stopwatch, process_memory
 from fourfold.training.run import Run
+from fourfold.training.scene_checks import check_scene
 from fourfold.training.schedules import Schedule, exponential, linear, set_learning_rates
 from fourfold.training.seeding import deterministic, generator
 from fourfold.training.settings import from_plain, read_yaml, to_plain, write_yaml
 from fourfold.training.ssim_loss import ssim_loss
+from fourfold.training.stages import parse_stages, stage_is_done
 
 __all__ = [
     "COMPILE",
@@ -19,6 +21,7 @@ __all__ = [
     "Schedule",
     "Stopwatch",
     "adam_state",
+    "check_scene",
     "deterministic",
     "exponential",
     "flatten",
@@ -27,11 +30,13 @@ __all__ = [
     "generator",
     "linear",
     "load_adam_state",
+    "parse_stages",
     "process_memory",
     "read_checkpoint",
     "read_yaml",
     "set_learning_rates",
     "ssim_loss",
+    "stage_is_done",
     "to_plain",
     "unflatten",
     "write_checkpoint",

@@ -6,31 +6,31 @@ import pytest
 import torch
 
 from fourfold.errors import ResultError, UsageError
-from fourfold.geometry import axis_angle_to_quaternion, quaternion_to_matrix, rigid_matrix
+from fourfold.geometry import (
+    axis_angle_to_quaternion,
+    quaternion_to_matrix,
+    rigid_matrix,
+    upward_direction,
+)
 from fourfold.methods.dreamscene4d.config import DreamScene4DConfig, LiftConfig, MoveConfig
 from fourfold.methods.dreamscene4d.lift import spread_cameras
-from fourfold.methods.dreamscene4d.train import (
-    _check,
-    _up,
-    close_object,
-    parse_stages,
-    trained_frames,
-)
+from fourfold.methods.dreamscene4d.train import STAGES, close_object, trained_frames
 from fourfold.priors import leave_open, mirror_front
 from fourfold.scene import Scene, SceneObject, StaticMotion
+from fourfold.training import check_scene, parse_stages
 from tests.methods.dreamscene4d.clips import clip_of, disc, tiny_camera
 from tests.methods.dreamscene4d.drafts import slide_draft
 
 
 def test_stages_are_read_in_their_order():
-    assert parse_stages("lift") == ("lift",)
-    assert parse_stages(" lift,move , compose,") == ("lift", "move", "compose")
+    assert parse_stages("lift", STAGES) == ("lift",)
+    assert parse_stages(" lift,move , compose,", STAGES) == ("lift", "move", "compose")
 
 
 @pytest.mark.parametrize("text", ["", "move,lift", "lift,polish", "lift,lift", "Lift"])
 def test_other_stages_are_refused(text: str):
     with pytest.raises(UsageError, match="lift,move,compose"):
-        parse_stages(text)
+        parse_stages(text, STAGES)
 
 
 def test_every_kth_frame_from_the_middle_is_left_out():
@@ -78,8 +78,8 @@ def test_one_camera_serves_every_frame():
 def test_up_is_that_of_the_pictures():
     # a level camera of a world whose z is up, that looks along y
     pose = torch.tensor([[1.0, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
-    assert _up([tiny_camera().moved(pose)]).tolist() == [0.0, 0.0, 1.0]
-    assert _up([tiny_camera()] * 3).tolist() == [0.0, -1.0, 0.0]
+    assert upward_direction([tiny_camera().moved(pose)]).tolist() == [0.0, 0.0, 1.0]
+    assert upward_direction([tiny_camera()] * 3).tolist() == [0.0, -1.0, 0.0]
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_both_sides_of_a_closed_object_share_their_appearance(front: SceneObject
 def test_a_scene_that_cannot_be_right_is_refused(front: SceneObject, spoil, message: str):
     item = SceneObject("background", spoil(front.geometry), StaticMotion())
     with pytest.raises(ResultError, match=message):
-        _check(Scene([item], [tiny_camera()], fps=10.0))
+        check_scene(Scene([item], [tiny_camera()], fps=10.0))
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ from fourfold.capture import Capture
 from fourfold.errors import ResultError
 from fourfold.geometry import rigid_matrix
 from fourfold.methods.osn.config import OSNConfig
-from fourfold.methods.osn.finish import check_scales, check_scene, corrected_cameras, finish_scene
+from fourfold.methods.osn.finish import check_scales, corrected_cameras, finish_scene
 from fourfold.methods.osn.fit import Fit
 from fourfold.methods.osn.footage import Footage
 from fourfold.methods.osn.scales import make_scale_set
 from fourfold.scene import ScaleSet, Scene
+from fourfold.training import check_scene
 from tests.methods.osn.cards import PAIR, camera_place
 from tests.methods.osn.drawn import first_fit
 from tests.methods.osn.short import QUICK

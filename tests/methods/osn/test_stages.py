@@ -9,13 +9,13 @@ import torch
 from fourfold.errors import UsageError
 from fourfold.methods.osn.config import BodyConfig, NetworkConfig, OSNConfig
 from fourfold.methods.osn.footage import place_on_path
-from fourfold.methods.osn.train import _is_done, parse_stages
-from fourfold.training import Checkpoint
+from fourfold.methods.osn.train import STAGES
+from fourfold.training import Checkpoint, parse_stages, stage_is_done
 
 
 def test_stages_are_read_in_their_order():
-    assert parse_stages("bootstrap") == ("bootstrap",)
-    assert parse_stages(" bootstrap,rounds , scales,") == ("bootstrap", "rounds", "scales")
+    assert parse_stages("bootstrap", STAGES) == ("bootstrap",)
+    assert parse_stages(" bootstrap,rounds , scales,", STAGES) == ("bootstrap", "rounds", "scales")
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def test_stages_are_read_in_their_order():
 )
 def test_other_stages_are_refused(text: str):
     with pytest.raises(UsageError, match="bootstrap,rounds,scales"):
-        parse_stages(text)
+        parse_stages(text, STAGES)
 
 
 def reached(stage: str, done: bool) -> Checkpoint:
@@ -43,7 +43,7 @@ def reached(stage: str, done: bool) -> Checkpoint:
 )
 def test_what_a_checkpoint_has_done(checkpoint: Checkpoint | None, expected: list[bool]):
     stages = ("bootstrap", "rounds", "scales")
-    assert [_is_done(checkpoint, stage) for stage in stages] == expected
+    assert [stage_is_done(checkpoint, stage, STAGES) for stage in stages] == expected
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 import fourfold
 from fourfold.capture import Capture, require_frames
-from fourfold.errors import ResultError, UsageError
-from fourfold.geometry import Camera
+from fourfold.errors import UsageError
+from fourfold.geometry import upward_direction
 from fourfold.methods.dreamscene4d.clip import Clip, read_clip
 from fourfold.methods.dreamscene4d.compose import compose
 from fourfold.methods.dreamscene4d.config import DreamScene4DConfig
@@ -21,7 +19,17 @@ from fourfold.methods.dreamscene4d.lift import lift
 from fourfold.methods.dreamscene4d.move import move
 from fourfold.priors import PRIORS
 from fourfold.scene import Scene, SceneObject, StaticMotion
-from fourfold.training import COMPILE, Checkpoint, Progress, Run, deterministic, to_plain
+from fourfold.training import (
+    COMPILE,
+    Checkpoint,
+    Progress,
+    Run,
+    check_scene,
+    deterministic,
+    parse_stages,
+    stage_is_done,
+    to_plain,
+)
 
 STAGES = ("lift", "move", "compose")
 
@@ -36,7 +44,7 @@ def train(capture: Capture, out: Path, config: DreamScene4DConfig, overwrite: bo
             settings.
         ResultError: the scene is empty or holds numbers that are not finite.
     """
-    stages = parse_stages(config.stages)
+    stages = parse_stages(config.stages, STAGES)
     config.check()
     # Which stages run now is no property of the result: all of them are stored.
     config = replace(config, stages=",".join(STAGES))
@@ -72,21 +80,6 @@ def _read_input(capture: Capture, config: DreamScene4DConfig) -> Clip:
     return clip
 
 
-def parse_stages(text: str) -> tuple[str, ...]:
-    """Read a comma list of stages.
-
-    >>> parse_stages("move, compose")
-    ('move', 'compose')
-
-    Raises:
-        UsageError: an unknown stage, or stages in another order than they run in.
-    """
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not names or tuple(name for name in STAGES if name in names) != names:
-        raise UsageError(f"stages {text!r}", expected=f"some of {','.join(STAGES)}, in this order")
-    return names
-
-
 def trained_frames(num_frames: int, holdout: int) -> tuple[int, ...]:
     """Return the frames to train on: all but every ``holdout``-th from ``holdout // 2`` on.
 
@@ -108,7 +101,7 @@ def _run_stages(
     """Run the stages that are asked for and not done yet."""
     checkpoint = run.latest_checkpoint()
     for stage in stages:
-        if _is_done(checkpoint, stage):
+        if stage_is_done(checkpoint, stage, STAGES):
             continue
         with run.stopwatch.lap(stage):
             draft = _run_stage(stage, checkpoint, capture, clip, run, config)
@@ -118,7 +111,7 @@ def _run_stages(
             stage, 0, {"draft": draft.tensors()}, {"notes": draft.notes, "done": True}
         )
         checkpoint = run.latest_checkpoint()
-    if checkpoint is not None and _is_done(checkpoint, STAGES[-1]):
+    if checkpoint is not None and stage_is_done(checkpoint, STAGES[-1], STAGES):
         _restore_scene(checkpoint, capture, run, config)
 
 
@@ -134,13 +127,6 @@ def _restore(checkpoint: Checkpoint) -> Draft:
     return Draft.restore(checkpoint.tensors["draft"], dict(checkpoint.state["notes"]))
 
 
-def _is_done(checkpoint: Checkpoint | None, stage: str) -> bool:
-    if checkpoint is None:
-        return False
-    reached = STAGES.index(checkpoint.stage)
-    return STAGES.index(stage) < reached + bool(checkpoint.state.get("done"))
-
-
 def _run_stage(
     stage: str,
     checkpoint: Checkpoint | None,
@@ -154,7 +140,7 @@ def _run_stage(
         with Progress(followed, "lift") as progress:
             return lift(capture, clip, config, progress)
     before = STAGES[STAGES.index(stage) - 1]
-    if checkpoint is None or not _is_done(checkpoint, before):
+    if checkpoint is None or not stage_is_done(checkpoint, before, STAGES):
         raise UsageError(
             f"stage {stage} needs stage {before}", mend=f"Run --stages {before} first."
         )
@@ -181,18 +167,12 @@ def finish_scene(draft: Draft, capture: Capture, config: DreamScene4DConfig) -> 
         objects,
         draft.cameras,
         fps=capture.fps,
-        up=_up(draft.cameras),
+        up=upward_direction(draft.cameras),
         background_color=torch.tensor(draft.notes["background_color"]),
         provenance=provenance,
     )
-    _check(scene)
+    check_scene(scene)
     return scene
-
-
-def _up(cameras: list[Camera]) -> Float[Tensor, " 3"]:
-    """Take the pictures' mean upward direction: the axes of a given camera's world may be any."""
-    upward = torch.stack([-camera.camera_from_world[1, :3] for camera in cameras]).mean(0)
-    return torch.nn.functional.normalize(upward, dim=0)
 
 
 def close_object(front: SceneObject, prior) -> SceneObject:
@@ -203,15 +183,3 @@ def close_object(front: SceneObject, prior) -> SceneObject:
     copies = len(whole) // max(len(front.geometry), 1)
     spread = appearance.coefficients.repeat(copies, 1, 1)
     return replace(front, geometry=whole, appearance=replace(appearance, coefficients=spread))
-
-
-def _check(scene: Scene) -> None:
-    for item in scene.objects:
-        tensors = {**item.geometry.tensors(), **item.motion.tensors()}
-        if not len(item.geometry):
-            raise ResultError(f"object '{item.name}' ended without a single Gaussian")
-        for name, tensor in tensors.items():
-            if not torch.isfinite(tensor.float()).all():
-                raise ResultError(
-                    f"object '{item.name}' ended with numbers in its {name} that are not finite"
-                )

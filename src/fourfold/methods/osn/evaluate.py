@@ -57,7 +57,8 @@ def evaluate(run: Run, capture: Capture) -> dict[str, float]:
     config, scene = run.config(OSNConfig), Scene.load(run.scene_folder)
     scale_set = scene.scale_set
     assert scale_set is not None
-    frames = score_frames(scene.at_typical_scales(), capture, range(capture.num_frames))
+    typical = scene.at_typical_scales()
+    frames = score_frames(typical, capture, range(capture.num_frames))
     metrics: dict[str, float] = mean_of_records(list(frames.values()), "train_")
     truth = capture.rigid_truth
     if truth is not None:
@@ -66,7 +67,7 @@ def evaluate(run: Run, capture: Capture) -> dict[str, float]:
     metrics["samples_valid"] = float(scale_set.sample(1).valid.float().mean())
     metrics |= {**run.costs(), "num_gaussians": float(scene.num_gaussians)}
     run.write_metrics(metrics)
-    sheet = picture_sheet(scene, scale_set, capture, config.seed)
+    sheet = picture_sheet(scene, typical, capture, config.seed)
     write_atomic(run.path / "contact_sheet.png", sheet)
     write_report(run.report_path, _report(run, capture, scene, metrics, sheet))
     return metrics
@@ -174,17 +175,15 @@ def _report(
 
 
 @torch.no_grad()
-def picture_sheet(scene: Scene, scale_set: ScaleSet, capture: Capture, seed: int) -> bytes:
-    """Lay out the reconstruction, then several valid scenes from the sides, as a PNG."""
+def picture_sheet(scene: Scene, typical: Scene, capture: Capture, seed: int) -> bytes:
+    """Lay out the scene at typical scales, then several valid ones from the sides, as a PNG."""
+    assert scene.scale_set is not None
     last = scene.num_frames - 1
     moments = sorted({round(k * last / max(SHEET_FRAMES - 1, 1)) for k in range(SHEET_FRAMES)})
-    typical = scene.at_typical_scales()
     rows = [_moment_row(typical, capture, frame) for frame in moments]
-    samples = scale_set.sample(SHEET_SAMPLES, generator(seed, "sheet")).scales
-    for sample in samples.tolist():
-        rows.append(
-            _sample_row(scene, dict(zip(scale_set.object_names, sample, strict=True)), last / 2)
-        )
+    samples = scene.scale_set.sample(SHEET_SAMPLES, generator(seed, "sheet"))
+    for number in range(len(samples)):
+        rows.append(_sample_row(scene, samples.mapping(number), last / 2))
     return contact_sheet(rows)
 
 

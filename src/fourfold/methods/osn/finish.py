@@ -9,7 +9,12 @@ from torch import Tensor
 import fourfold
 from fourfold.capture import Capture
 from fourfold.errors import ResultError
-from fourfold.geometry import Camera, interpolate_cameras, matrix_to_quaternion
+from fourfold.geometry import (
+    Camera,
+    interpolate_cameras,
+    matrix_to_quaternion,
+    upward_direction,
+)
 from fourfold.methods.osn.config import OSNConfig
 from fourfold.methods.osn.fit import Fit
 from fourfold.methods.osn.footage import Footage, place_on_path
@@ -56,7 +61,7 @@ def finish_scene(
         objects,
         cameras,
         fps=capture.fps,
-        up=_up(cameras),
+        up=upward_direction(cameras),
         background_color=footage.background_color,
         provenance=provenance,
         scale_set=scale_set,
@@ -71,20 +76,6 @@ def corrected_cameras(fit: Fit, footage: Footage) -> list[Camera]:
         interpolate_cameras(path, place_on_path(known, frame))
         for frame in range(footage.num_frames)
     ]
-
-
-def check_scene(scene: Scene) -> None:
-    """Refuse a scene that nothing can be done with.
-
-    Raises:
-        ResultError: a body without Gaussians, or numbers that are not finite.
-    """
-    for item in scene.objects:
-        if not len(item.geometry):
-            raise ResultError(f"'{item.name}' ended without a single Gaussian")
-        for name, tensor in {**item.geometry.tensors(), **item.motion.tensors()}.items():
-            if not bool(torch.isfinite(tensor).all()):
-                raise ResultError(f"'{item.name}' ended with numbers in {name} that are not finite")
 
 
 def check_scales(scene: Scene) -> None:
@@ -126,9 +117,3 @@ def _presence(footage: Footage, index: int, count: int) -> Appearance | None:
     coefficients[..., 3] = HIDDEN_LOGIT
     times = torch.arange(footage.num_frames, dtype=torch.float32)
     return Appearance(times, (~known).float()[:, None], coefficients)
-
-
-def _up(cameras: list[Camera]) -> Float[Tensor, " 3"]:
-    """Take the pictures' mean upward direction."""
-    upward = torch.stack([-camera.camera_from_world[1, :3] for camera in cameras]).mean(0)
-    return torch.nn.functional.normalize(upward, dim=0)

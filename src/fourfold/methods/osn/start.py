@@ -1,5 +1,7 @@
 """The first Gaussians of a body: its surface, where key points know its depth."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
@@ -40,23 +42,35 @@ def first_gaussians(footage: Footage, index: int, most: int) -> tuple[Gaussians,
     Returns:
         the Gaussians and the length in body units that one pixel covers, at the median depth.
     """
-    stride = 1
+    depths, stride = frame_depths(footage, index), 1
     while True:
-        points, colors, widths = surface_points(footage, index, stride)
+        points, colors, widths = surface_points(footage, index, stride, depths)
         if len(points) <= most:
             return cover_points(points, colors, widths), float(widths.median()) / stride
         stride += 1
 
 
+def frame_depths(footage: Footage, index: int) -> dict[int, Float[Tensor, "H W"]]:
+    """Give a body's depth in some frames that have key points of it; NaN where it is not seen."""
+    body = footage.bodies[index]
+    frames = [t for t in body.frames if bool((body.points.frames == t).any())]
+    chosen = _spread(frames, START_FRAMES)
+    return {frame: _depth_of_frame(footage, index, frame) for frame in chosen}
+
+
 def surface_points(
-    footage: Footage, index: int, stride: int
+    footage: Footage,
+    index: int,
+    stride: int,
+    depths: Mapping[int, Float[Tensor, "H W"]] | None = None,
 ) -> tuple[Float[Tensor, "N 3"], Float[Tensor, "N 3"], Float[Tensor, " N"]]:
-    """Give points of a body's surface in its frame, their colours, and their distances."""
+    """Give points of a body's surface in its frame, their colours, and their distances.
+
+    Of `stride` rows and columns one is taken. `depths`: `frame_depths`, where they are known.
+    """
     body = footage.bodies[index]
     points, colors, widths = torch.zeros(0, 3), torch.zeros(0, 3), torch.zeros(0)
-    frames = [t for t in body.frames if bool((body.points.frames == t).any())]
-    for frame in _spread(frames, START_FRAMES):
-        depth = _depth_of_frame(footage, index, frame)
+    for frame, depth in (frame_depths(footage, index) if depths is None else depths).items():
         new = depth.isfinite() & ~_shown_before(footage, index, frame, depth, points)
         new[torch.arange(len(new)) % stride != 0] = False
         new[:, torch.arange(new.shape[1]) % stride != 0] = False

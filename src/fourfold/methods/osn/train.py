@@ -13,7 +13,7 @@ from fourfold.capture import Capture
 from fourfold.errors import UsageError
 from fourfold.methods.osn.config import OSNConfig
 from fourfold.methods.osn.drawing import draw_together
-from fourfold.methods.osn.finish import check_scales, check_scene, finish_scene
+from fourfold.methods.osn.finish import check_scales, finish_scene
 from fourfold.methods.osn.fit import Fit, start_fit
 from fourfold.methods.osn.footage import Footage, read_footage
 from fourfold.methods.osn.lens import check_lens
@@ -21,7 +21,17 @@ from fourfold.methods.osn.scales import draw_scales, known_scales, make_scale_se
 from fourfold.methods.osn.step import bootstrap_step, choose_frame, round_step
 from fourfold.scene import ScaleNetwork, Scene
 from fourfold.splat import warm_up
-from fourfold.training import COMPILE, Checkpoint, Progress, Run, deterministic, generator
+from fourfold.training import (
+    COMPILE,
+    Checkpoint,
+    Progress,
+    Run,
+    check_scene,
+    deterministic,
+    generator,
+    parse_stages,
+    stage_is_done,
+)
 
 STAGES = ("bootstrap", "rounds", "scales")
 CHECKPOINT_SECONDS = 20.0
@@ -52,7 +62,7 @@ def train(capture: Capture, out: Path, config: OSNConfig, overwrite: bool) -> Ru
             settings.
         ResultError: the scene is empty or not finite, or no combination of scales is valid.
     """
-    stages = parse_stages(config.stages)
+    stages = parse_stages(config.stages, STAGES)
     config.check()
     # Which stages run now is no property of the result: all of them are stored.
     config = replace(config, stages=",".join(STAGES))
@@ -76,30 +86,15 @@ def train(capture: Capture, out: Path, config: OSNConfig, overwrite: bool) -> Ru
     return run
 
 
-def parse_stages(text: str) -> tuple[str, ...]:
-    """Read a comma list of stages.
-
-    >>> parse_stages("bootstrap, rounds")
-    ('bootstrap', 'rounds')
-
-    Raises:
-        UsageError: an unknown stage, or stages in another order than they run in.
-    """
-    names = tuple(name.strip() for name in text.split(",") if name.strip())
-    if not names or tuple(name for name in STAGES if name in names) != names:
-        raise UsageError(f"stages {text!r}", expected=f"some of {','.join(STAGES)}, in this order")
-    return names
-
-
 def _run_stage(stage: str, capture: Capture, footage: Footage, run: Run, config: OSNConfig) -> None:
     """Run a stage, or what is left of it."""
     checkpoint = run.latest_checkpoint()
-    if _is_done(checkpoint, stage):
+    if stage_is_done(checkpoint, stage, STAGES):
         if stage == STAGES[-1] and checkpoint is not None:
             _save_scene(_restore(footage, checkpoint), capture, footage, run, config)
         return
     before = STAGES[max(STAGES.index(stage) - 1, 0)]
-    if stage != STAGES[0] and not _is_done(checkpoint, before):
+    if stage != STAGES[0] and not stage_is_done(checkpoint, before, STAGES):
         raise UsageError(
             f"stage {stage} needs stage {before}", mend=f"Run --stages {before} first."
         )
@@ -114,13 +109,6 @@ def _run_stage(stage: str, capture: Capture, footage: Footage, run: Run, config:
             state = _restore(footage, checkpoint)
             _save_scene(state, capture, footage, run, config)
     run.save_checkpoint(stage, 0, state.tensors(), {"done": True})
-
-
-def _is_done(checkpoint: Checkpoint | None, stage: str) -> bool:
-    if checkpoint is None:
-        return False
-    reached = STAGES.index(checkpoint.stage)
-    return STAGES.index(stage) < reached + bool(checkpoint.state.get("done"))
 
 
 def bootstrap(

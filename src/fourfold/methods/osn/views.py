@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from jaxtyping import Float, Int
@@ -25,19 +26,29 @@ from fourfold.scene import Scene
 Record = dict[str, float]
 
 
+class Remembered:
+    """A test view that reads each of its files once, however many combinations it is scored at."""
+
+    def __init__(self, view: TestView) -> None:
+        self.frame, self.camera = view.frame, view.camera
+        self.image, self.labels = cache(view.image), cache(view.labels)
+        self.depth, self.covisible = cache(view.depth), cache(view.covisible)
+        self.layers, self.layer_images = cache(view.layers), cache(view.layer_images)
+
+
 @dataclass(frozen=True, eq=False)
 class Protocol:
     """The test views of a capture, as a scene's cameras see them, and how they are scored."""
 
     scene: Scene
-    views: Sequence[TestView]
+    views: Sequence[Remembered]
     cameras: Sequence[Camera]
 
     @staticmethod
     def of(scene: Scene, capture: Capture, views: Sequence[TestView]) -> "Protocol":
         """Take the test views of a capture; their cameras follow the scene's corrected path."""
         cameras = [corrected_camera(scene, capture, view.camera) for view in views]
-        return Protocol(scene, views, cameras)
+        return Protocol(scene, [Remembered(view) for view in views], cameras)
 
     def score(self, scales: Mapping[str, float]) -> Record:
         """Score the scene at one combination of scales: the mean over the test views."""
@@ -82,7 +93,9 @@ class Protocol:
         return mean_of_records(scores)["psnr"]
 
 
-def score_view(drawn: Mapping[str, Tensor], labels: Int[Tensor, "H W"], view: TestView) -> Record:
+def score_view(
+    drawn: Mapping[str, Tensor], labels: Int[Tensor, "H W"], view: TestView | Remembered
+) -> Record:
     """Score one drawn test view against the picture and what else is known of it."""
     image, target = drawn["rgb"].clamp(0, 1), view.image()
     record = {"psnr": float(psnr(image, target)), "ssim": float(ssim(image, target))}
