@@ -209,6 +209,54 @@ def test_damaged_folders(tmp_path):
         read_bodies(folder, ["001"], NAMES, SIZE)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"bodies": None}, "bodies is None; expected a list of names"),
+        (
+            {"bodies": ["001", "background"]},
+            "expected a list of names, each once, background first",
+        ),
+        ({"bodies": ["background", 1]}, "bodies is"),
+        ({"bodies": ["background"]}, "poses: there are poses of 2 bodies; expected 1"),
+        ({"bodies": ["background", "001", "002"]}, "there are poses of 2 bodies; expected 3"),
+        ({"frames": ["f0", "f1", "f1"]}, "frames is .* expected a list of names, each once;?"),
+        ({"width": 0}, "width is 0; expected a whole number"),
+        ({"height": "6"}, "height is '6'"),
+        ({"intrinsics": 7}, "the intrinsics are 7; expected"),
+        ({"intrinsics": [[9, 0, 4], [0, float("nan"), 3], [0, 0, 1]]}, "the intrinsics are"),
+        ({"intrinsics": [[-9, 0, 4], [0, 9, 3], [0, 0, 1]]}, "the intrinsics are"),
+        ({"intrinsics": [[9, 0, 4], [0, 9, 3], [0, 0, 0]]}, "the intrinsics are"),
+    ],
+)
+def test_a_damaged_head_is_named_with_the_mend(tmp_path, changes, message):
+    folder = write_bodies(tmp_path / "b", _bodies(), NAMES, SIZE)
+    head = json.loads((folder / "bodies.json").read_text())
+    (folder / "bodies.json").write_text(json.dumps({**head, **changes}))
+    with pytest.raises(InputError, match=f"{message}.*fourfold prepare sfm"):
+        read_bodies(folder, ["001"], NAMES, SIZE)
+
+
+def test_a_head_that_lacks_something(tmp_path):
+    for key in ("bodies", "frames", "width", "height"):
+        folder = write_bodies(tmp_path / "b", _bodies(), NAMES, SIZE)
+        head = json.loads((folder / "bodies.json").read_text())
+        del head[key]
+        (folder / "bodies.json").write_text(json.dumps(head))
+        with pytest.raises(InputError, match=rf"bodies\.json: {key} is None"):
+            read_bodies(folder, ["001"], NAMES, SIZE)
+
+
+def test_damaged_boxes_and_scales_name_their_file(tmp_path):
+    folder = write_bodies(tmp_path / "b", _bodies(), NAMES, SIZE)
+    np.save(folder / "depth" / "scale1.npy", np.array([np.nan, 1.5]))
+    with pytest.raises(InputError, match=r"scale1\.npy: the scales go from nan to 1\.5"):
+        read_bodies(folder, ["001"], NAMES, SIZE)
+    np.save(folder / "poses" / "bbox0.npy", np.full((3, 2), np.nan))
+    with pytest.raises(InputError, match=r"bbox0\.npy: the bounds are no box"):
+        read_bodies(folder, ["001"], NAMES, SIZE)
+
+
 def test_toy(real_capture):
     folder = real_capture("toy_osn") / "sam_raft"
     assert body_names(folder) == ("background", "001", "002")

@@ -173,6 +173,31 @@ def test_real_captures_have_a_focal_length_and_names(tmp_path):
     assert capture.object_names == ("001", "002")
 
 
+@pytest.mark.parametrize(
+    ("rename", "message"),
+    [
+        (lambda names: [*names[:2], "images_train/b1"], "frame a9: 1 of 3 pictures in .* no pose"),
+        (
+            lambda names: [*names[:2], None],
+            "frame a9: 1 of 3 pictures in images_train have no pose",
+        ),
+        (lambda names: [*names[:2], names[1]], "frame a8: two poses name one picture"),
+        (lambda names: [f"images_test/a{t}" for t in (7, 8, 9)], "0 poses for 3 pictures"),
+    ],
+)
+def test_named_poses_are_never_counted(tmp_path, rename, message):
+    frames = _frames(world_from_object=None)
+    folder = write_osn(tmp_path / "c", frames, kind="iphone", frame_names=["a7", "a8", "a9"])
+    file = folder / "transforms_train.json"
+    data = json.loads(file.read_text())
+    names = rename([entry["file_path"] for entry in data["frames"]])
+    for entry, name in zip(data["frames"], names, strict=True):
+        entry["file_path"] = name
+    file.write_text(json.dumps(data))
+    with pytest.raises(InputError, match=rf"transforms_train\.json.*{message}"):
+        open_capture(folder)
+
+
 def test_transparent_parts_are_white_and_no_object(tmp_path, save):
     folder = write_osn(tmp_path / "c", _frames())
     for t in range(NUM_FRAMES):
@@ -201,6 +226,29 @@ def test_other_bodies_can_be_given(tmp_path):
     given = write_bodies(tmp_path / "b", other, names, (WIDTH, HEIGHT))
     assert [len(b.points) for b in open_capture(folder).bodies] == [2, 2, 2]
     assert [len(b.points) for b in open_capture(folder, bodies=given).bodies] == [0, 0, 0]
+
+
+def test_given_cameras_put_the_captures_own_bodies_aside(tmp_path):
+    folder = write_osn(tmp_path / "c", _frames(), bodies=_bodies(without=[1]))
+    file = tmp_path / "cameras.json"
+    matrix = [[9.0, 0, 4], [0, 9, 3], [0, 0, 1]]
+    poses = {f"{t:04d}": torch.eye(4).tolist() for t in range(NUM_FRAMES)}
+    file.write_text(json.dumps({"intrinsics": matrix, "camera_from_world": {"main": poses}}))
+    capture = open_capture(folder, cameras=file)
+    assert capture.bodies == ()
+    assert capture.notes[-1:] == (
+        "the cameras given are used, and the capture's own bodies put aside",
+    )
+    for t in range(NUM_FRAMES):
+        camera = capture.camera(t)
+        assert camera is not None
+        assert camera.position.tolist() == [0, 0, 0]
+    # bodies that are given as well bring their poses along: the camera file then gives the lens
+    both = open_capture(folder, cameras=file, bodies=folder / "sam_raft")
+    assert len(both.bodies) == 3
+    camera = both.camera(2)
+    assert camera is not None
+    assert camera.position.tolist() == [1, 0, -4]
 
 
 def test_bodies_beside_a_clip_of_another_layout(tmp_path, clip):

@@ -207,6 +207,20 @@ def test_test_views_have_the_cameras_of_the_capture(tmp_path):
     assert second.covisible() is None
 
 
+def test_layers_of_test_views_are_paired_by_name(tmp_path):
+    """A picture is gone: those after it keep their own layers."""
+    real = replace(_frames(), world_from_object=None)
+    test = replace(_frames([0, 2, 5]), world_from_object=None)
+    truth = OsnTruth(layers_test=_layers(3))
+    folder = write_osn(tmp_path / "c", real, test, kind="iphone", truth=truth)
+    (folder / "images_test" / "0001.png").unlink()
+    first, second = _truth(folder).test_views()
+    assert (first.name, second.name, second.frame) == ("0000", "0002", 5)
+    layers = second.layers()
+    assert layers is not None
+    assert layers[1, 2, 3] == 3
+
+
 def test_views_of_frames_that_are_not_selected(tmp_path):
     test = _frames([0, 5], views=[3, 1])
     folder = write_osn(tmp_path / "c", _frames(), test, bodies=_bodies())

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from fourfold.errors import InputError, UsageError
 from fourfold.scene import ContestCollector, ScaleNetwork, ScaleSet, Scene
-from fourfold.scene.saving import STRUCTURE_FILE
+from fourfold.scene.saving import STRUCTURE_FILE, TENSORS_FILE
 from tests.scene.scale_frames import NAN, Frame, rows
 from tests.tiny import tiny_scene
 
@@ -212,6 +213,8 @@ def test_parts_that_do_not_fit_are_refused() -> None:
         ({"ranges": RANGES[:1]}, "1 scale ranges"),
         ({"names": ("background", "a", "c")}, "other bodies"),
         ({"ranges": ((0.5, 2.0), (0.4, 2.0))}, "reaches beyond"),
+        ({"ranges": ((0.5, 2.0), (NAN, 2.0))}, "a scale range from nan to 2"),
+        ({"pinned": {"c": 1.0}}, "no object 'c'"),
         ({"network": ScaleNetwork(3)}, "another number"),
     ]:
         with pytest.raises(ValueError, match=what):
@@ -254,6 +257,35 @@ def test_a_damaged_scale_set_is_an_input_error(tmp_path: Path) -> None:
     structure["scale_set"]["names"].append("c")
     path.write_text(json.dumps(structure))
     with pytest.raises(InputError, match="the scene is damaged"):
+        Scene.load(tmp_path / "scene")
+
+
+@pytest.mark.parametrize(
+    ("table", "damage"),
+    [
+        ("pairs", lambda table: table.fill_(3)),
+        ("pair_guides", lambda table: table.add_(1_000_000)),
+        ("pair_values", lambda table: table[:-1]),
+        ("pair_steps", lambda table: table.double()),
+        ("joint_warps", lambda table: table.new_ones(1, 5)),
+        ("groups", lambda table: table.add_(1)),
+        ("others", lambda table: table.sub_(1)),
+        ("thresholds", lambda table: table[:-1]),
+        ("weights", lambda table: table[:1]),
+    ],
+)
+def test_tables_that_would_be_read_beyond_their_end_are_refused(tmp_path, table, damage) -> None:
+    # three layers in 20 pixels: pairs, and pixels that are listed
+    found = scale_set(rows((3, 2, NAN), (3, 2, 2.5), seen=[1, 2]))
+    assert found.contests is not None
+    assert len(found.contests.lookups.groups) == 1
+    scene_with(found).save(tmp_path / "scene")
+    path = tmp_path / "scene" / TENSORS_FILE
+    tensors = load_file(path)
+    name = f"scale_set.contests.{table}"
+    tensors[name] = damage(tensors[name].clone()).contiguous()
+    save_file(tensors, path)
+    with pytest.raises(InputError, match=r"damaged: the table \w+ of the scale set"):
         Scene.load(tmp_path / "scene")
 
 

@@ -6,6 +6,7 @@ first pixel; both are turned into ours here, and back.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from torch import Tensor
 from fourfold.capture.arrays import read_array
 from fourfold.capture.bodies import BACKGROUND, KeyPoints, RigidBody
 from fourfold.capture.body_head import (
+    ANEW,
     HEAD,
     order_of_bodies,
     positions_of_frames,
@@ -130,19 +132,41 @@ def _read_body(folder: Path, name: str, index: int, num_frames: int) -> tuple[Ri
     poses = folder / "poses"
     matrices = read_array(poses / f"pose{index}.npy", (num_frames, 4, 4))
     seen = read_array(poses / f"vis{index}.npy", (num_frames,)).astype(bool)
-    box = poses / f"bbox{index}.npy"
-    bounds = torch.tensor(read_array(box, (3, 2)).T, dtype=torch.float32) if box.is_file() else None
+    bounds = _read_bounds(poses / f"bbox{index}.npy")
+    scales = _read_scales(folder / "depth" / f"scale{index}.npy") if index else None
     opengl = torch.from_numpy(matrices.astype(np.float32))
     in_opencv = {int(t): opengl[t] @ OPENGL_FROM_OPENCV for t in np.flatnonzero(seen)}
-    scales = None
-    if index:
-        low, high = read_array(folder / "depth" / f"scale{index}.npy", (2,))
-        scales = (float(low), float(high))
     points, dropped = _read_points(folder / "depth", index, num_frames)
     try:
         return RigidBody(name, in_opencv, bounds, scales, points), dropped
     except ValueError as error:
-        raise InputError(str(error), path=poses / f"pose{index}.npy") from error
+        raise InputError(str(error), path=poses / f"pose{index}.npy", mend=ANEW) from error
+
+
+def _read_bounds(file: Path) -> Float[Tensor, "2 3"] | None:
+    if not file.is_file():
+        return None
+    bounds = torch.tensor(read_array(file, (3, 2)).T, dtype=torch.float32)
+    if not bool((bounds[0] <= bounds[1]).all()):
+        raise InputError(
+            f"the bounds are no box: {bounds.tolist()}",
+            path=file,
+            expected="a lowest and a highest x, y and z",
+            mend=ANEW,
+        )
+    return bounds
+
+
+def _read_scales(file: Path) -> tuple[float, float]:
+    low, high = (float(end) for end in read_array(file, (2,)))
+    if not 0 < low <= high < math.inf:
+        raise InputError(
+            f"the scales go from {low:g} to {high:g}",
+            path=file,
+            expected="a lowest and a highest one above 0",
+            mend=ANEW,
+        )
+    return low, high
 
 
 def _read_points(folder: Path, index: int, num_frames: int) -> tuple[KeyPoints, int]:

@@ -19,6 +19,7 @@ from fourfold.errors import InputError
 FORMAT = "fourfold-bodies"
 VERSION = 1
 HEAD = "bodies.json"
+ANEW = "Make the folder anew with `fourfold prepare sfm`"
 
 
 def is_bodies_folder(folder: Path) -> bool:
@@ -43,16 +44,15 @@ def body_names(folder: Path) -> tuple[str, ...]:
     head = read_head(folder)
     if head is not None:
         return tuple(head["bodies"])
-    found = [re.fullmatch(r"pose(\d+)\.npy", path.name) for path in (folder / "poses").iterdir()]
-    count = 1 + max((int(match.group(1)) for match in found if match), default=-1)
-    return (BACKGROUND, *(f"{index:03d}" for index in range(1, count)))
+    return (BACKGROUND, *(f"{index:03d}" for index in range(1, _count_poses(folder))))
 
 
 def read_head(folder: Path) -> dict[str, Any] | None:
     """Read and check `bodies.json`; None in a folder of the original's, which has none.
 
     Raises:
-        InputError: not a folder of bodies, another format or version.
+        InputError: not a folder of bodies, another format or version, or a head that does not fit
+            the files beside it.
     """
     file = folder / HEAD
     if not file.is_file():
@@ -65,8 +65,7 @@ def read_head(folder: Path) -> dict[str, Any] | None:
             )
         return None
     head = read_json(file)
-    keys = {"bodies", "frames", "width", "height"}
-    if not isinstance(head, dict) or head.get("format") != FORMAT or not keys <= set(head):
+    if not isinstance(head, dict) or head.get("format") != FORMAT:
         raise InputError("not the head of a folder of bodies", path=file, expected=FORMAT)
     if head.get("version") != VERSION:
         raise InputError(
@@ -75,7 +74,40 @@ def read_head(folder: Path) -> dict[str, Any] | None:
             expected=f"version {VERSION}",
             mend="Use the release of Fourfold that wrote it",
         )
+    _check_head(head, file)
     return head
+
+
+def _check_head(head: dict[str, Any], file: Path) -> None:
+    for key, first in (("bodies", BACKGROUND), ("frames", None)):
+        names = head.get(key)
+        proper = isinstance(names, list) and all(isinstance(name, str) for name in names)
+        if (
+            not proper
+            or not names
+            or len(set(names)) < len(names)
+            or names[0] != (first or names[0])
+        ):
+            expected = f"a list of names, each once{', background first' if first else ''}"
+            raise InputError(f"{key} is {names!r}", path=file, expected=expected, mend=ANEW)
+    for key in ("width", "height"):
+        if type(head.get(key)) is not int or head[key] < 1:
+            raise InputError(
+                f"{key} is {head.get(key)!r}", path=file, expected="a whole number", mend=ANEW
+            )
+    stored = _count_poses(file.parent)
+    if stored != len(head["bodies"]):
+        raise InputError(
+            f"there are poses of {stored} bodies",
+            path=file.parent / "poses",
+            expected=f"{len(head['bodies'])}, as {HEAD} names",
+            mend=ANEW,
+        )
+
+
+def _count_poses(folder: Path) -> int:
+    names = [path.name for path in folder.glob("poses/pose*.npy")]
+    return sum(re.fullmatch(r"pose\d+\.npy", name) is not None for name in names)
 
 
 def order_of_bodies(folder: Path, object_names: Sequence[str]) -> list[int]:
@@ -129,7 +161,7 @@ def stored_intrinsics(
     """Return the intrinsics in pixels of (width, height); None where they are not stored.
 
     Raises:
-        InputError: they are no matrix.
+        InputError: they are no pinhole's.
     """
     stored = head.get("intrinsics")
     if stored is None:
@@ -138,6 +170,12 @@ def stored_intrinsics(
         matrix = torch.tensor(stored, dtype=torch.float32)
     except (TypeError, ValueError):
         matrix = torch.zeros(0)
-    if matrix.shape != (3, 3):
-        raise InputError("the intrinsics are no matrix", path=folder / HEAD, expected="3x3 numbers")
+    pinhole = matrix.shape == (3, 3) and bool(matrix.isfinite().all())
+    if not pinhole or not (matrix.diagonal() > 0).all() or matrix[2].tolist() != [0.0, 0.0, 1.0]:
+        raise InputError(
+            f"the intrinsics are {stored}",
+            path=folder / HEAD,
+            expected="[[fx, 0, cx], [0, fy, cy], [0, 0, 1]] in pixels",
+            mend=ANEW,
+        )
     return matrix * torch.tensor([[size[0] / head["width"]], [size[1] / head["height"]], [1.0]])

@@ -135,7 +135,7 @@ def read_own_cameras(
     """Read a `cameras.json` of our own layout; its pixels are scaled to the frames' size.
 
     Raises:
-        InputError: not such a file, a frame without a pose, a pose that is not rigid.
+        InputError: not such a file, frames without a pose, a pose that is not rigid.
     """
     data = read_json(path)
     if not isinstance(data, dict) or not {"intrinsics", "camera_from_world"} <= set(data):
@@ -144,18 +144,34 @@ def read_own_cameras(
         )
     cameras = {}
     for view in views:
-        size = sizes[view]
-        stored = int(data.get("width", size[0])), int(data.get("height", size[1]))
-        for frame in frames:
+        poses = {frame: _entry(data["camera_from_world"], view, frame) for frame in frames}
+        _require_all(poses, path)
+        stored = _stored_size(data, sizes[view], path)
+        for frame, pose in poses.items():
             matrix = _matrix(_entry(data["intrinsics"], view, frame), path, frame, rows=3)
-            pose = _entry(data["camera_from_world"], view, frame)
-            if pose is None:
-                raise InputError(
-                    "the frame has no camera", path=path, frame=frame, expected="one for each frame"
-                )
             camera = Camera(rigid_pose(pose, path, frame), matrix.float(), *stored)
-            cameras[view, frame] = camera.resized(*size)
+            cameras[view, frame] = camera.resized(*sizes[view])
     return cameras
+
+
+def _require_all(poses: dict[str, Any], path: Path) -> None:
+    missing = [frame for frame, pose in poses.items() if pose is None]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(poses)} frames have no camera: {', '.join(missing[:8])}"
+            + (", …" if len(missing) > 8 else ""),
+            path=path,
+            expected="one for each frame",
+            mend="Leave those frames out with --frames, or prepare the capture again from other "
+            "frames (fourfold prepare sfm --initial-pair background=FRAME,FRAME)",
+        )
+
+
+def _stored_size(data: dict[str, Any], size: tuple[int, int], path: Path) -> tuple[int, int]:
+    stored = data.get("width", size[0]), data.get("height", size[1])
+    if not all(type(side) is int and side > 0 for side in stored):
+        raise InputError(f"the size is {stored}", path=path, expected="pixels, whole numbers")
+    return stored
 
 
 def _entry(tree: Any, view: str, frame: str) -> Any:

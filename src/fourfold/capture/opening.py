@@ -40,10 +40,11 @@ def open_capture(
         max_size: longer side in pixels to which larger frames are scaled; none is enlarged.
         frames: "a:b:step", positions from 0, b not included; all if None.
         masks: folder of masks for a single view: `<frame>.png` or `<object>/<frame>.png`.
-        cameras: a nerfstudio or D-NeRF transforms.json, or a cameras.json of ours.
+        cameras: a nerfstudio or D-NeRF transforms.json, or a cameras.json of ours, in the place of
+            the capture's own cameras and bodies; beside `bodies`, of the lens only.
         depth: folder of depth maps for a single view: .npy, 16-bit .png or .pfm.
         bodies: folder of rigid bodies for a single view, as `fourfold prepare sfm` and the original
-            OSN write it; the cameras are then those of its background.
+            OSN write it; the cameras' poses are then those of its background.
         fps: frames per second, in the place of what the input says.
 
     Raises:
@@ -127,8 +128,19 @@ def _with_cameras(source: Source, file: Path) -> Source:
     else:
         cameras = read_own_cameras(file, source.views, source.frames, source.sizes)
         cameras = {frame: cameras[view, frame] for frame in source.frames}
-    by_key = {(view, frame): camera for frame, camera in cameras.items()}
-    return replace(source, cameras=by_key, files=(*source.files, file))
+    notes = source.notes
+    if source.bodies:
+        # they are posed in the frames of other cameras, and would contradict these
+        notes = (*notes, "the cameras given are used, and the capture's own bodies put aside")
+    return replace(
+        source,
+        cameras={(view, frame): camera for frame, camera in cameras.items()},
+        unposed=frozenset(),
+        bodies=(),
+        bodies_folder=None,
+        files=(*source.files, file),
+        notes=notes,
+    )
 
 
 def _cameras_of_transforms(source: Source, file: Path) -> dict[str, Camera]:

@@ -14,7 +14,11 @@ from torch import Tensor
 
 from fourfold.capture.body_files import OPENGL_FROM_OPENCV, PIXEL_OFFSET
 from fourfold.capture.cameras import read_json, rigid_pose
+from fourfold.capture.names import match_frame
 from fourfold.errors import InputError
+
+# Where OSN keeps pictures; a pose of one folder is none of the other's.
+_FOLDERS = frozenset({"images_train", "images_test"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,20 +74,44 @@ class OsnTransforms:
     def by_picture(self, folder: str, names: Sequence[str]) -> dict[str, OsnPose]:
         """Pair poses with a folder's pictures: by name where the file names them, else in order.
 
+        A file that names no picture at all, as `indoor` does, counts them in their order.
+
         Raises:
-            InputError: a picture has no pose, or the numbers differ.
+            InputError: a picture has no pose or two, or the numbers differ.
         """
-        poses = self.of_folder(folder) or self.poses
-        named = {pose.name: pose for pose in poses}
-        if set(names) <= set(named):
-            return {name: named[name] for name in names}
+        poses = self.of_folder(folder) or [p for p in self.poses if p.folder not in _FOLDERS]
+        if any(pose.name is not None for pose in poses):
+            return self._by_name(folder, names, poses)
         if len(names) != len(poses):
             raise InputError(
                 f"{len(poses)} poses for {len(names)} pictures",
                 path=self.path,
-                expected="one for each picture, in the order of their names",
+                expected=f"one for each picture in {folder}, in the order of their names",
             )
         return dict(zip(names, poses, strict=True))
+
+    def _by_name(
+        self, folder: str, names: Sequence[str], poses: Sequence[OsnPose]
+    ) -> dict[str, OsnPose]:
+        known, paired = frozenset(names), {}
+        for pose in poses:
+            name = None if pose.name is None else match_frame(pose.name, known)
+            if name in paired:
+                raise InputError(
+                    "two poses name one picture", path=self.path, frame=name, expected="one for it"
+                )
+            if name is not None:
+                paired[name] = pose
+        missing = [name for name in names if name not in paired]
+        if missing:
+            raise InputError(
+                f"{len(missing)} of {len(names)} pictures in {folder} have no pose",
+                path=self.path,
+                frame=missing[0],
+                expected=f'"file_path": "{folder}/{missing[0]}"',
+                mend="Name the poses like the pictures, or remove the pictures without one",
+            )
+        return {name: paired[name] for name in names}
 
 
 def read_osn_transforms(path: Path) -> OsnTransforms:

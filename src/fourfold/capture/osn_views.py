@@ -125,9 +125,7 @@ def find_test_views(
     pictures = list_images(place / "images_test")
     transforms = read_osn_transforms(file)
     found = []
-    for index, (name, pose) in enumerate(
-        transforms.by_picture("images_test", tuple(pictures)).items()
-    ):
+    for name, pose in transforms.by_picture("images_test", tuple(pictures)).items():
         camera = _file_camera(transforms, pose, image_size(pictures[name], name), ratio)
         view = TestView(name, pose.time_step, camera, combination, depth_unit, pictures[name])
         view = replace(
@@ -136,7 +134,7 @@ def find_test_views(
             depth_path=_beside(place / "depth_test", DEPTH_SUFFIXES, name),
             covisible_path=_beside(folder / "covis_mask", frozenset({".png"}), name),
         )
-        found.append((view if combination is not None else _with_layers(view, folder, index), pose))
+        found.append((view if combination is not None else _with_layers(view, folder), pose))
     return found
 
 
@@ -148,11 +146,11 @@ def _file_camera(
     return camera.resized(*(max(1, round(side * ratio)) for side in stored))
 
 
-def _with_layers(view: TestView, folder: Path, index: int) -> TestView:
-    layers = folder / "truth" / "layers_test" / f"{index:04d}.npz"
+def _with_layers(view: TestView, folder: Path) -> TestView:
+    layers = folder / "truth" / "layers_test" / f"{view.name}.npz"
     images = folder / "truth" / "layer_images_test"
     found = list_images(images) if images.is_dir() else {}
-    names = [f"{index:04d}_{body}" for body in range(len(found))]
+    names = [f"{view.name}_{body}" for body in range(len(found))]
     return replace(
         view,
         layers_path=layers if layers.is_file() else None,

@@ -20,10 +20,11 @@ class CaptureOptions:
     masks: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder of object masks, where they are not beside the frames."""
     cameras: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
-    """Camera file (cameras.json or transforms.json), where the input brings none."""
+    """Camera file (cameras.json or transforms.json), in the place of the input's own cameras and
+    bodies. Beside --bodies, which bring poses, it gives the lens where they have none."""
     depth: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder of depth maps, one file per frame, where the input brings none."""
     bodies: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
-    """Folder of rigid bodies from `fourfold prepare sfm`, where the input brings none."""
+    """Folder of rigid bodies from `fourfold prepare sfm`, in the place of the input's own."""
     fps: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
     """Frames per second, where the input says none or something wrong."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fourfold.scene.scale_set.contested import MIN_PIXELS, log_scales
 from fourfold.scene.scale_set.lookups import LookUps
+from fourfold.scene.scale_set.table_checks import check_tables
 
 ScaleRange = tuple[float, float]
 
@@ -105,14 +106,19 @@ class Contests:
         """Rebuild contests from what `tensors` gave.
 
         Raises:
-            ValueError: tensors that are missing or of another number of bodies.
+            KeyError, TypeError, ValueError: tensors that are missing, of another number of
+                bodies, or that do not fit together.
         """
         size = len(names)
         rest = dict(tensors)
-        own = {name: rest.pop(name) for name in ("counts", "always_wrong", "quantiles")}
-        if own["counts"].shape != (size, size) or own["quantiles"].shape[2:] != (len(LEVELS),):
+        shapes = {"counts": (size, size), "always_wrong": (size,)}
+        shapes["quantiles"] = (size, size, len(LEVELS))
+        own = {name: rest.pop(name) for name in shapes}
+        if len(ranges) != size - 1 or any(own[name].shape != shapes[name] for name in shapes):
             raise ValueError(f"the contests are not those of {size} bodies")
-        return Contests(tuple(names), tuple(ranges), **own, lookups=LookUps(**rest))
+        lookups = LookUps(**rest)
+        check_tables(lookups, size)
+        return Contests(tuple(names), tuple(ranges), **own, lookups=lookups)
 
     def _check_ranges(self, logs: np.ndarray) -> None:
         for number, (low, high) in enumerate(self.scale_ranges, start=1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -62,6 +63,11 @@ class ScaleSet:
     def __post_init__(self) -> None:
         if len(self.ranges) != len(self.names) - 1:
             raise ValueError(f"{len(self.names)} bodies have {len(self.ranges)} scale ranges")
+        for low, high in self.ranges:
+            if not 0.0 < low <= high < math.inf:
+                raise ValueError(f"a scale range from {low} to {high}")
+        if strangers := set(self.pinned) - set(self.object_names):
+            raise ValueError(f"there is no object {min(strangers)!r} with a known scale")
         if self.mode not in MODES:
             raise ValueError(f"there is no mode {self.mode!r} of a scale set")
         if self.contests is not None and self.contests.names != self.names:
