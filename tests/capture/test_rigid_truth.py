@@ -218,7 +218,7 @@ def test_layers_of_test_views_are_paired_by_name(tmp_path):
     assert (first.name, second.name, second.frame) == ("0000", "0002", 5)
     layers = second.layers()
     assert layers is not None
-    assert layers[1, 2, 3] == 3
+    assert float(layers[1, 2, 3]) == pytest.approx(3)
 
 
 def test_views_of_frames_that_are_not_selected(tmp_path):
