@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from fourfold.errors import UsageError
 from fourfold.geometry import Camera, project_points
 from fourfold.synthetic import Prop, RigidStage, Solid
 from fourfold.synthetic.carousel import Round
@@ -149,6 +150,12 @@ def test_units_and_ranges_are_those_of_process_colmap(seen):
     torch.testing.assert_close(shift, torch.tensor([0.0, 0.0, -2.0 * plate_unit]))
 
 
+def test_an_object_that_no_frame_shows_is_named(seen):
+    poses = torch.eye(4).expand(2, 3, 4, 4)
+    with pytest.raises(UsageError, match=r"cup is not seen in any of 2 frames of 8x4\. .*--width"):
+        exact_bodies(seen, ["plate", "cup"], poses, torch.ones(3, 3), points_across=80)
+
+
 def test_the_room_that_is_seen_is_bounded(seen):
     # the plate hides what lies between; the outermost pixel centres are 3.5 and 1.5 from the axis
     bounds = observed_bounds(seen)
@@ -166,7 +173,7 @@ def test_solutions_are_valid_spread_and_begin_with_the_filmed_one():
     assert (drawn[:, 0] < 2.0).all()
     assert (2.0 * drawn[:, 0] < 3.0 * drawn[:, 1]).all()
     assert torch.cdist(drawn, drawn).add(9 * torch.eye(8)).min() > 0.2
-    with pytest.raises(ValueError, match="are valid, not 50000"):
+    with pytest.raises(UsageError, match=r"are valid; expected 50000 or more.*--frames"):
         draw_solutions([layers], [labels], ranges, 50_000, seed=1)
 
 

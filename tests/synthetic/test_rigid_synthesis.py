@@ -217,6 +217,22 @@ def test_solutions_are_valid_by_brute_force(glowing):
     assert (brute_force_accuracy(layers, labels, truth.combinations.float()) > 0.99).all()
 
 
+def test_no_two_pictures_share_their_noise(tmp_path, monkeypatch):
+    pytest.importorskip("mitsuba")
+    seeds, photograph = [], FilmedScene.photograph
+
+    def noted(scene, camera, samples, seed):
+        seeds.append(seed)
+        return photograph(scene, camera, samples, seed)
+
+    monkeypatch.setattr(FilmedScene, "photograph", noted)
+    small = replace(FILMING, width=16, height=12, frames=2, samples=1)
+    synthesize_rigid(_boxes(True, 3), tmp_path / "small", small, Storage())
+    # three solutions at two test views among them
+    assert len(seeds) == count_pictures(_boxes(True, 3), 2)
+    assert len(set(seeds)) == len(seeds)
+
+
 def test_pictures_are_counted(tmp_path):
     pytest.importorskip("mitsuba")
     rigid, seen = _boxes(True, 0), []

@@ -8,13 +8,14 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fourfold.capture import BACKGROUND, KeyPoints, RigidBody
+from fourfold.capture.body_units import (
+    BOUNDS_SHARE,
+    DEPTH_PERCENTILES,
+    background_unit,
+    object_unit,
+)
+from fourfold.errors import UsageError
 from fourfold.geometry import Camera, invert_rigid, unproject_pixels
-
-# OSN's near and far (all its settings), the margins kept from them, and the share of the extent
-# by which a body's box reaches from its middle (process_colmap)
-NEAR, FAR = 1.0, 8.0
-_NEAR_MARGIN, _FAR_MARGIN, _HALF_BOX = 1.05, 0.95, 0.55
-_LOW, _HIGH = 0.05, 0.95  # depths beyond these quantiles of a frame do not bound the scale
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,9 +36,7 @@ def exact_bodies(
 ) -> tuple[list[RigidBody], list[float]]:
     """Build the bodies of a capture from its truth, with key points as dense tracks give them.
 
-    After OSN's process_colmap: depths are in units in which the background reaches to 0.95 FAR,
-    and an object, at the middle of its scale range, lies between 1.05 NEAR and 0.95 FAR at both
-    ends of the range.
+    After OSN's process_colmap; units and scales are those of `background_unit` and `object_unit`.
 
     Args:
         names: of the objects, without the background.
@@ -47,12 +46,22 @@ def exact_bodies(
 
     Returns:
         the bodies, the background first, and how many true units a unit of each has.
+
+    Raises:
+        UsageError: a body that is in no frame.
     """
     bodies, scales = [], []
     for k, name in enumerate((BACKGROUND, *names)):
         points = _key_points(seen, k, points_across)
-        unit, scale_range = _unit(points, k == 0)
-        half = _HALF_BOX * extents[k] * unit
+        if not len(points):
+            raise UsageError(
+                f"{name} is not seen in any of {len(seen.cameras)} frames of "
+                f"{seen.cameras[0].width}x{seen.cameras[0].height}",
+                mend="Film more or larger frames: --frames, --width, --height",
+            )
+        close, far = _closest_and_farthest(points)
+        unit, scale_range = object_unit(close, far) if k else (background_unit(far), None)
+        half = BOUNDS_SHARE * extents[k] * unit
         bodies.append(
             RigidBody(
                 name=name,
@@ -92,17 +101,12 @@ def _key_points(seen: Seen, body: int, points_across: int) -> KeyPoints:
     return KeyPoints(torch.cat(pixels), torch.cat(depths), torch.cat(frames), ones, ones)
 
 
-def _unit(points: KeyPoints, is_background: bool) -> tuple[float, tuple[float, float] | None]:
-    """Give a body's units per true unit, and the scale range of an object."""
+def _closest_and_farthest(points: KeyPoints) -> tuple[float, float]:
+    """Give the least and greatest depth, those beyond the percentiles of a frame left out."""
+    shares = torch.tensor(DEPTH_PERCENTILES, dtype=torch.float64) / 100
     of_frames = [points.depths[points.frames == f].double() for f in points.frames.unique()]
-    close = min(float(depths.quantile(_LOW)) for depths in of_frames)
-    far = max(float(depths.quantile(_HIGH)) for depths in of_frames)
-    largest = _FAR_MARGIN * FAR / far
-    if is_background:
-        return largest, None
-    smallest = _NEAR_MARGIN * NEAR / close
-    unit = (smallest + largest) / 2
-    return unit, (smallest / unit, largest / unit)
+    close, far = torch.stack([depths.quantile(shares) for depths in of_frames]).T
+    return float(close.min()), float(far.max())
 
 
 def _poses(

@@ -1,6 +1,6 @@
 """All pictures of a rigid stage: training frames, test views, and bodies alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import count
 
@@ -73,7 +73,14 @@ class Footage:
         return replace(self, cameras=cameras, world_from_object=poses)
 
 
-def film(rigid: RigidStage, filming: Filming, done: Callable[[], None]) -> Footage:
+def noise_seeds(seed: int) -> Iterator[int]:
+    """Count up the seeds of the noise of all pictures of a stage: none is used twice."""
+    return count(_PICTURES * seed)
+
+
+def film(
+    rigid: RigidStage, filming: Filming, seeds: Iterator[int], done: Callable[[], None]
+) -> Footage:
     """Film training frames and test views; `done` is called after each picture."""
     frames = range(filming.frames)
     times = [filming.time(rigid, frame) for frame in frames]
@@ -81,7 +88,6 @@ def film(rigid: RigidStage, filming: Filming, done: Callable[[], None]) -> Foota
     cameras = [filming.camera(rigid, frame) for frame in frames]
     tests = choose_tests(filming.frames)
     footage = Footage(cameras, poses, [], tests, [], [])
-    seeds = count(_PICTURES * filming.seed)
     for frame in frames:
         instant = Instant(rigid, times[frame], filming.samples)
         footage.takes.append(instant.take(cameras[frame], next(seeds)))

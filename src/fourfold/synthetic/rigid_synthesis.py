@@ -1,6 +1,6 @@
 """Film a rigid stage and write it, with its truth, in OSN's layout."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from fourfold.capture import OsnFrames, OsnTruth, RigidBody, write_osn
 from fourfold.geometry import invert_rigid
 from fourfold.synthetic.exact_bodies import exact_bodies, observed_bounds
-from fourfold.synthetic.footage import Filming, Footage, film
+from fourfold.synthetic.footage import Filming, Footage, film, noise_seeds
 from fourfold.synthetic.renderer import FilmedScene
 from fourfold.synthetic.rigid import RigidStage
 from fourfold.synthetic.solids import Solid
@@ -42,10 +42,12 @@ def synthesize_rigid(
     of the part of the room that is seen, which is the background's frame.
 
     Raises:
+        UsageError: frames so few or small that a body is in none, or too few solutions are valid.
         OutputError: it cannot be written; what was there stays.
     """
     done = _Counter(count_pictures(rigid, filming.frames), progress)
-    footage = film(rigid, filming, done)
+    seeds = noise_seeds(filming.seed)
+    footage = film(rigid, filming, seeds, done)
     names = [prop.name for prop in rigid.props]
     bounds = observed_bounds(footage.seen)
     sizes = [bounds[1] - bounds[0], *(_size(prop.solid) for prop in rigid.props)]
@@ -54,7 +56,9 @@ def synthesize_rigid(
         moved.seen, names, moved.world_from_object, torch.stack(sizes), storage.points_across
     )
     solutions = _draw(rigid, footage, bodies, true_scales, filming.seed)
-    filmed = [_film_solution(rigid, filming, footage, factors, done) for factors in solutions]
+    filmed = [
+        _film_solution(rigid, filming, footage, factors, seeds, done) for factors in solutions
+    ]
     truth = OsnTruth(
         layers_train=[take.layers for take in footage.takes],
         layers_test=[take.layers for take in footage.test_takes],
@@ -131,14 +135,18 @@ def _film_solution(
     filming: Filming,
     footage: Footage,
     factors: Float[Tensor, "J"],
+    seeds: Iterator[int],
     done: Callable[[], None],
 ) -> list[Shot]:
-    """Film the test views of the stage with its props enlarged about each frame's own camera."""
+    """Film the test views of the stage with its props enlarged about each frame's own camera.
+
+    Each picture has noise of its own, so that a mean over solutions averages it out.
+    """
     shots = []
-    for test, (view, step) in enumerate(footage.tests):
+    for view, step in footage.tests:
         centre = to_world(footage.cameras[step].position.numpy().astype(np.float64))
         stage = rigid.enlarged(factors.double().numpy(), centre).stage
         scene = FilmedScene(stage, filming.time(rigid, step))
-        shots.append(shot(scene, footage.cameras[view], filming.samples, test))
+        shots.append(shot(scene, footage.cameras[view], filming.samples, next(seeds)))
         done()
     return shots

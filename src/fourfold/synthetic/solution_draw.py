@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from fourfold.errors import UsageError
 from fourfold.scene.scale_set.brute_force import brute_force_accuracy
 
 # Clearly valid: above the 0.99 from which a combination counts, so that rounding cannot move one
@@ -32,7 +33,7 @@ def draw_solutions(
         ranges: lowest and highest factor of each object over the filmed geometry.
 
     Raises:
-        ValueError: fewer than `count` of the draws are valid.
+        UsageError: fewer than `count` of the draws are valid.
     """
     random = torch.Generator().manual_seed(seed)
     shares = torch.rand(_CANDIDATES, len(ranges), generator=random)
@@ -40,7 +41,11 @@ def draw_solutions(
     drawn = torch.cat((torch.ones(1, len(ranges)), ranges[:, 0] + shares * width))
     valid = drawn[brute_force_accuracy(layers, labels, drawn) > CLEARLY_VALID]
     if len(valid) < count:
-        raise ValueError(f"{len(valid)} of {len(drawn)} combinations are valid, not {count}")
+        raise UsageError(
+            f"{len(valid)} of {len(drawn)} combinations of scales are valid",
+            expected=f"{count} or more, to be filmed",
+            mend="Film more or larger frames: --frames, --width, --height",
+        )
     return valid[spread(valid / width, count)]
 
 

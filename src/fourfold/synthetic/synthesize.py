@@ -69,7 +69,8 @@ def synthesize(
         progress: is called with the number of frames (of rigid scenes, pictures) done and of all.
 
     Raises:
-        UsageError: no such scene, or a number is below one.
+        UsageError: no such scene, a number is below one, or frames so few or small that an object
+            of a rigid scene is in none.
         MissingDependencyError: Mitsuba is not installed.
         OutputError: it cannot be written; what was there stays.
     """

@@ -12,14 +12,16 @@ import torch
 from jaxtyping import Float, Int
 
 from fourfold.capture.bodies import BACKGROUND, KeyPoints, RigidBody
+from fourfold.capture.body_units import (
+    BOUNDS_SHARE,
+    DEPTH_PERCENTILES,
+    background_unit,
+    object_unit,
+)
 from fourfold.estimators.structure_from_motion.boxes import oriented_box
 from fourfold.estimators.structure_from_motion.model import Model, in_cameras, point_errors
 from fourfold.estimators.structure_from_motion.tracks import Tracks
 
-NEAR, FAR = 1.0, 8.0  # depths between which every scale keeps a body
-DEPTH_PERCENTILES = (5.0, 95.0)  # of a frame; what lies outside is left out
-BOUNDS_SHARE = 0.55  # half the bounds over the full extent of the box
-_NEAR_MARGIN, _FAR_MARGIN = 1.05, 0.95
 _WEIGHT = 2.0
 
 
@@ -38,12 +40,14 @@ class _Observations:
 def rigid_body(name: str, model: Model, tracks: Tracks) -> RigidBody:
     """Turn a reconstruction into a rigid body in its canonical frame and units.
 
-    The unit is chosen so that the background's far end is at 0.95 * 8; that of an object so that
-    the scales which keep it between the depths 1 and 8 have the mean 1. Weights are
-    2 exp(-(e / mean e)²), e the mean reprojection error of the point.
+    The units are those of `background_unit` and `object_unit`. Weights are 2 exp(-(e / mean e)²),
+    e the mean reprojection error of the point.
     """
     seen, close, far = _within_percentiles(_observations(model))
-    unit, scale_range = _unit(name, close, far)
+    if name == BACKGROUND:
+        unit, scale_range = background_unit(far), None
+    else:
+        unit, scale_range = object_unit(close, far)
     axes, centre, extent = oriented_box(_back_projected(model, tracks, seen))
     half = torch.from_numpy(BOUNDS_SHARE * unit * extent).float()
     return RigidBody(
@@ -73,17 +77,6 @@ def _within_percentiles(seen: _Observations) -> tuple[_Observations, float, floa
         spans.append((low, high))
     lows, highs = zip(*spans, strict=True)
     return seen.where(kept), float(min(lows)), float(max(highs))
-
-
-def _unit(name: str, close: float, far: float) -> tuple[float, tuple[float, float] | None]:
-    """Give body units per unit of the model, and the range of scales."""
-    high = _FAR_MARGIN * FAR / far
-    if name == BACKGROUND:
-        return high, None
-    low = _NEAR_MARGIN * NEAR / close
-    unit = (low + high) / 2
-    # A body deeper than the whole room between near and far has no such scale: it keeps its own.
-    return unit, (min(low, high) / unit, max(low, high) / unit)
 
 
 def _back_projected(model: Model, tracks: Tracks, seen: _Observations) -> Float[np.ndarray, "M 3"]:
