@@ -5,7 +5,13 @@ import pytest
 import torch
 
 from fourfold.errors import InputError, UsageError
-from fourfold.estimators.structure_from_motion import Lens, Tracks, map_body, rigid_body
+from fourfold.estimators.structure_from_motion import (
+    Lens,
+    Tracks,
+    health,
+    map_body,
+    rigid_body,
+)
 from fourfold.estimators.structure_from_motion.boxes import oriented_box
 from fourfold.estimators.structure_from_motion.growing import pose_from
 from fourfold.estimators.structure_from_motion.health import (
@@ -23,7 +29,7 @@ from fourfold.estimators.structure_from_motion.model import (
     triangulate,
 )
 from fourfold.estimators.structure_from_motion.reconstruct import body_regions, guess_lens
-from fourfold.estimators.structure_from_motion.two_views import rank_pairs
+from fourfold.estimators.structure_from_motion.two_views import frame_gaps, rank_pairs
 from fourfold.geometry import axis_angle_to_quaternion, fit_similarity, quaternion_to_matrix
 
 pytest.importorskip("pycolmap")
@@ -148,6 +154,30 @@ def test_the_pair_with_most_parallax_comes_first():
     turning[:, :3, 3] = 0.0  # the camera turns on the spot, 4 before the points
     away = cloud() + np.array([0.0, 0.0, 4.0])
     assert max(pair.motion for pair in rank_pairs(seen(away, turning), LENS)) < 1e-6
+
+
+def test_in_long_clips_fewer_pairs_give_the_same_first():
+    poses = orbit(100, step=0.0004)  # tracks go through all: the first and last frame lie farthest
+    tracks = seen(cloud(30), poses)
+    pairs = rank_pairs(tracks, LENS)
+    assert len(pairs) == sum(100 - gap for gap in frame_gaps(100))
+    assert len(pairs) < 100 * 99 / 2 / 3
+    widest = pairs[0].second - pairs[0].first
+    assert widest >= 99 / 1.2
+
+
+def test_the_check_for_parallax_ends_with_the_first_pair_that_shows_it(monkeypatch):
+    tracks, measured = seen(cloud(), orbit()), []
+    measure = health.measure_pairs
+
+    def counted(*given):
+        for pair in measure(*given):
+            measured.append(pair)
+            yield pair
+
+    monkeypatch.setattr(health, "measure_pairs", counted)
+    require_tracks("duck", tracks, np.ones(NUM_FRAMES, bool), LENS)
+    assert len(measured) == 1
 
 
 def test_a_pose_is_refined_from_a_rough_start():

@@ -186,6 +186,8 @@ def test_wrong_requests_are_refused(tmp_path):
         synthesize("circus", tmp_path / "x")
     with pytest.raises(UsageError, match="1 or more"):
         synthesize("juggler", tmp_path / "x", frames=0)
+    with pytest.raises(UsageError, match="the seed is -1; expected 0 or more"):
+        synthesize("tabletop", tmp_path / "x", seed=-1)
 
 
 def test_without_mitsuba_the_error_says_what_to_install(tmp_path, monkeypatch):

@@ -69,7 +69,7 @@ def synthesize(
         progress: is called with the number of frames (of rigid scenes, pictures) done and of all.
 
     Raises:
-        UsageError: no such scene, a number is below one, or frames so few or small that an object
+        UsageError: no such scene, a number is too small, or frames so few or small that an object
             of a rigid scene is in none.
         MissingDependencyError: Mitsuba is not installed.
         OutputError: it cannot be written; what was there stays.
@@ -84,6 +84,8 @@ def synthesize(
     )
     if min(filming.width, filming.height, filming.frames, filming.samples) < 1:
         raise UsageError("width, height, frames and samples must be 1 or more")
+    if seed < 0:
+        raise UsageError(f"the seed is {seed}", expected="0 or more")
     load_mitsuba()
     stage = kind.build(seed)
     if isinstance(stage, RigidStage):

@@ -11,7 +11,7 @@ from fourfold.errors import InputError
 from fourfold.estimators.structure_from_motion.mapping import Mapping
 from fourfold.estimators.structure_from_motion.model import Lens, parallax_angles, residuals
 from fourfold.estimators.structure_from_motion.tracks import FEWEST_FRAMES, Tracks
-from fourfold.estimators.structure_from_motion.two_views import FEWEST_COMMON, rank_pairs
+from fourfold.estimators.structure_from_motion.two_views import FEWEST_COMMON, measure_pairs
 
 SMALLEST_AREA = 30  # pixels of a body that count as being visible
 # Below this motion, px, that no turning of the camera explains, there is no parallax to speak of.
@@ -85,10 +85,12 @@ def require_tracks(body: str, tracks: Tracks, visible: Bool[np.ndarray, "T"], le
             expected=f"{FEWEST_COMMON} or more in {FEWEST_FRAMES} frames",
             mend="It needs texture, sharp frames and more pixels: try a larger --max-size",
         )
-    pairs = rank_pairs(tracks, lens)
-    motion = max((pair.motion for pair in pairs), default=0.0)
-    if motion < LEAST_MOTION:
-        raise _no_parallax(body, f"moves by {motion:.2f} px at most beyond what turning explains")
+    most = 0.0
+    for pair in measure_pairs(tracks, lens):
+        most = max(most, pair.motion)
+        if most >= LEAST_MOTION:  # one pair is enough: where there is parallax this ends soon
+            return
+    raise _no_parallax(body, f"moves by {most:.2f} px at most beyond what turning explains")
 
 
 def check_health(health: Health) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ RANSAC_PIXELS = 1.0
 _ROTATION_STEPS = 5
 # Motion beyond this share of the longer side says no more about which pair is better.
 _ENOUGH_MOTION = 0.04
+_ALL_PAIRS = 64  # frames of a clip whose pairs are all compared
 
 
 class Pair(NamedTuple):
@@ -33,23 +35,49 @@ class Pair(NamedTuple):
 
 
 def rank_pairs(tracks: Tracks, lens: Lens) -> list[Pair]:
-    """List pairs of frames by their promise as initial pairs: many tracks and much parallax.
+    """List pairs of frames by their promise as initial pairs: many tracks and much parallax."""
+    enough = _ENOUGH_MOTION * max(lens.width, lens.height)
+    return sorted(
+        measure_pairs(tracks, lens),
+        key=lambda pair: (-pair.common * min(pair.motion, enough), pair.first, pair.second),
+    )
+
+
+def measure_pairs(tracks: Tracks, lens: Lens) -> Iterator[Pair]:
+    """Measure the motion between frames that share enough tracks, one pair after the other.
 
     Own. Of each pair the best pure rotation is taken out; the median of what remains is motion
-    that only a translation between camera and body makes.
+    that only a translation between camera and body makes. Frames are compared over `frame_gaps`.
     """
     visible = tracks.visible
     rays = lens.rays(tracks.pixels)
     rays = rays / np.linalg.norm(rays, axis=-1, keepdims=True)
-    pairs = []
-    for first in range(tracks.num_frames):
-        for second in range(first + 1, tracks.num_frames):
+    for gap in frame_gaps(tracks.num_frames):
+        for first in range(tracks.num_frames - gap):
+            second = first + gap
             common = visible[:, first] & visible[:, second]
             if common.sum() >= FEWEST_COMMON:
                 motion = _unturned(rays[common, first], rays[common, second]) * lens.fx
-                pairs.append(Pair(first, second, int(common.sum()), motion))
-    enough = _ENOUGH_MOTION * max(lens.width, lens.height)
-    return sorted(pairs, key=lambda p: (-p.common * min(p.motion, enough), p.first, p.second))
+                yield Pair(first, second, int(common.sum()), motion)
+
+
+def frame_gaps(num_frames: int) -> list[int]:
+    """Give the distances at which frames are compared: in long clips each is 1.2 times the last.
+
+    That makes T log T pairs in the place of T² / 2, and parallax hardly differs between distances
+    so near each other.
+
+    >>> frame_gaps(5)
+    [1, 2, 3, 4]
+    >>> frame_gaps(100)
+    [1, 2, 3, 4, 5, 7, 9, 11, 14, 17, 21, 26, 32, 39, 47, 57, 69, 83]
+    """
+    if num_frames <= _ALL_PAIRS:
+        return list(range(1, num_frames))
+    gaps = [1]
+    while (gap := gaps[-1] * 6 // 5 + 1) < num_frames:
+        gaps.append(gap)
+    return gaps
 
 
 def _unturned(source: np.ndarray, target: np.ndarray) -> float:
