@@ -174,7 +174,7 @@ def test_tiles_fill_rows_from_the_left() -> None:
     [
         ("some", "--scales 'some'; expected a number"),
         ("grid9x9", "a grid of 9x9"),
-        ("cube=1", "no object 'cube'"),
+        ("cube=1", "--scales 'cube=1'; expected NAME=NUMBER"),
         ("ball=0", "--scales 'ball=0'"),
         ("ball=far", "--scales 'ball=far'"),
     ],

@@ -1,6 +1,7 @@
 """What all trainings share, and no more: runs, checkpoints, schedules, progress, costs, seeds."""
 
 from fourfold.training.checkpoints import Checkpoint, read_checkpoint, write_checkpoint
+from fourfold.training.named_numbers import parse_named_numbers
 from fourfold.training.nested import adam_state, flatten, load_adam_state, unflatten
 from fourfold.training.progress import Progress, format_duration
 from fourfold.training.resources import COMPILE, PeakMemory, Stopwatch, process_memory
@@ -30,6 +31,7 @@ __all__ = [
     "generator",
     "linear",
     "load_adam_state",
+    "parse_named_numbers",
     "parse_stages",
     "process_memory",
     "read_checkpoint",

@@ -56,7 +56,9 @@ def choose_scales(text: str | None, scene: Scene, run: Run, seed: int | None = N
     if text is None or text == "one":
         return Choices((Choice({}, "scale 1"),))
     if "=" in text:
-        scales = _given(text, scene)
+        from fourfold.training import parse_named_numbers
+
+        scales = parse_named_numbers(text, "--scales", scene.object_names)
         return Choices((Choice(scales, _label("", scales)),), suffix="_scales")
     if text.isdecimal():
         return _numbered(int(text), _samples(scene, run, int(text) + 1))
@@ -72,20 +74,6 @@ def choose_scales(text: str | None, scene: Scene, run: Run, seed: int | None = N
     if max(columns, rows) > _MOST_TILES:
         raise UsageError(f"a grid of {columns}x{rows}", expected=f"up to {_MOST_TILES} each way")
     return _grid(_samples(scene, run, columns * rows), columns, rows)
-
-
-def _given(text: str, scene: Scene) -> dict[str, float]:
-    scales = {}
-    for part in text.split(","):
-        name, _, number = part.strip().partition("=")
-        scene.object(name)
-        try:
-            scales[name] = float(number)
-        except ValueError:
-            scales[name] = 0.0
-        if not 0.0 < scales[name] < float("inf"):
-            raise UsageError(f"--scales {part.strip()!r}", expected="NAME=SCALE, a scale above 0")
-    return scales
 
 
 def _samples(scene: Scene, run: Run, count: int) -> Samples:

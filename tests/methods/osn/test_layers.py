@@ -1,11 +1,13 @@
 """Layers: each body's depth where it is hidden too, and where it is not believed."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
+from fourfold.methods.osn import layers as layers_module
 from fourfold.methods.osn.fit import Fit
 from fourfold.methods.osn.footage import UNKNOWN, Footage
 from fourfold.methods.osn.layers import (
@@ -121,16 +123,23 @@ def test_unknown_pixels_are_no_contests(footage: Footage, fit: Fit):
 def test_pairs_weigh_the_same_whatever_their_size():
     # three pixels of 0 before 1, one of 1 before 0
     present = torch.ones(4, 2, dtype=torch.bool)
-    weights = _pair_weights(present, torch.tensor([0, 0, 0, 1]))
+    weights = _pair_weights(present, torch.tensor([0, 0, 0, 1]), ~torch.eye(2, dtype=torch.bool))
     torch.testing.assert_close(weights, torch.tensor([1 / 6, 1 / 6, 1 / 6, 1 / 2]))
     # of three layers, a pixel stands for two pairs
     present = torch.tensor([[True, True, True], [True, True, False]])
-    weights = _pair_weights(present, torch.tensor([0, 0]))
+    counted = ~torch.eye(3, dtype=torch.bool)
+    weights = _pair_weights(present, torch.tensor([0, 0]), counted)
     torch.testing.assert_close(weights, torch.tensor([3 / 4, 1 / 4]))
+    # the pair (0, 2) does not count: the first pixel then says no more than the second
+    counted[0, 2] = False
+    weights = _pair_weights(present, torch.tensor([0, 0]), counted)
+    torch.testing.assert_close(weights, torch.tensor([1 / 2, 1 / 2]))
 
 
 def test_no_contests_weigh_nothing():
-    assert _pair_weights(torch.zeros(0, 3, dtype=torch.bool), torch.zeros(0).long()).shape == (0,)
+    counted = torch.ones(3, 3, dtype=torch.bool)
+    none = torch.zeros(0, 3, dtype=torch.bool)
+    assert _pair_weights(none, torch.zeros(0).long(), counted).shape == (0,)
 
 
 def test_contested_pixels_are_drawn_with_their_layers(footage: Footage, fit: Fit):
@@ -141,6 +150,17 @@ def test_contested_pixels_are_drawn_with_their_layers(footage: Footage, fit: Fit
     assert set(labels.tolist()) == {1, 2}  # no wall that is before a card
     own = depths.gather(1, labels[:, None])
     torch.testing.assert_close(own, torch.full_like(own, 2.0), rtol=0.03, atol=0)
+
+
+def test_a_pair_of_few_pixels_weighs_nothing(footage: Footage, fit: Fit, monkeypatch: Any):
+    """Blue before the wall in 30 pixels, red before the wall in 3, as many as noise makes."""
+    drawn = torch.full((3, 1, 33), NAN)
+    drawn[0], drawn[1, 0, :30], drawn[2, 0, 30:] = 8.0, 2.0, 2.0
+    seen = torch.tensor([[1] * 30 + [2] * 3])
+    monkeypatch.setattr(layers_module, "believed_layers", lambda *_: ([drawn], [seen]))
+    _, labels, weights = sample_contested(fit, footage, torch.Generator().manual_seed(0))
+    assert float(weights[labels == 1].sum()) == pytest.approx(1.0)
+    assert float(weights[labels == 2].sum()) == 0.0
 
 
 def test_what_masks_contradict_is_found():

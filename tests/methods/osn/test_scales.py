@@ -42,8 +42,9 @@ def test_a_size_and_a_scale(footage: Footage):
 @pytest.mark.parametrize(
     ("scale", "size", "message"),
     [
-        ("green=2", "", r"--known-scale 'green=2'.*NAME one of blue, red"),
-        ("background=2", "", r"NAME one of blue, red"),
+        ("green=2", "", r"--known-scale 'green=2'.*NAME once and one of blue, red"),
+        ("background=2", "", r"NAME once and one of blue, red"),
+        ("blue=2,blue=2.5", "", r"--known-scale 'blue=2.5'.*each NAME once"),
         ("blue", "", r"--known-scale 'blue'.*NAME=NUMBER"),
         ("blue=two", "", r"a number above 0"),
         ("blue=0", "", r"a number above 0"),

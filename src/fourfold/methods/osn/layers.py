@@ -10,6 +10,7 @@ from fourfold.methods.osn.drawing import draw_alone
 from fourfold.methods.osn.fit import Fit
 from fourfold.methods.osn.footage import Footage
 from fourfold.scene import ContestCollector, Contests
+from fourfold.scene.scale_set.contested import MIN_PIXELS, pair_counts
 
 Layers = tuple[list[Float[Tensor, "K H W"]], list[Int[Tensor, "H W"]]]
 """Of each frame the depth of every body, NaN where it is not, and who is seen."""
@@ -131,7 +132,8 @@ def sample_contested(
     """Draw contested pixels: depths (infinite where a body is not), who is seen, and weights.
 
     The weights balance the ordered pairs of bodies, and sum to 1. As in `Contests`, pixels that are
-    wrong at every scale in the ranges say nothing and are left out.
+    wrong at every scale in the ranges say nothing and are left out, and pairs with fewer than
+    `MIN_PIXELS` contested pixels do not count.
     """
     ranges = torch.tensor([body.scale_range or (1.0, 1.0) for body in footage.bodies])
     depths, labels = [], []
@@ -145,16 +147,18 @@ def sample_contested(
         depths.append(layers[:, contested].T)
         labels.append(seen[contested])
     depth, label = torch.cat(depths), torch.cat(labels)
+    counts = torch.from_numpy(pair_counts(depth.isfinite().numpy(), label.numpy()))
     chosen = torch.randperm(len(label), generator=random)[:SOFT_PIXELS]
     depth, label = depth[chosen], label[chosen]
-    return depth, label, _pair_weights(depth.isfinite(), label)
+    return depth, label, _pair_weights(depth.isfinite(), label, counts >= MIN_PIXELS)
 
 
-def _pair_weights(present: Bool[Tensor, "M K"], labels: Int[Tensor, " M"]) -> Float[Tensor, " M"]:
-    """Weigh pixels so that each ordered pair (seen, hidden) counts the same in all."""
-    count = present.shape[1]
-    pairs = functional.one_hot(labels, count)[:, :, None] * present[:, None, :]
-    pairs = pairs.float() * (1 - torch.eye(count))
+def _pair_weights(
+    present: Bool[Tensor, "M K"], labels: Int[Tensor, " M"], counted: Bool[Tensor, "K K"]
+) -> Float[Tensor, " M"]:
+    """Weigh pixels so that each ordered pair (seen, hidden) that counts does so alike in all."""
+    pairs = functional.one_hot(labels, len(counted))[:, :, None] * present[:, None, :]
+    pairs = pairs.float() * counted
     sizes = pairs.sum(0)
     weights = (pairs / sizes.clamp_min(1.0)).sum((1, 2))
     return weights / weights.sum().clamp_min(1e-9)

@@ -1,6 +1,5 @@
 """The set of valid scales of what was fitted so far, and draws from it for the next steps."""
 
-import math
 from copy import deepcopy
 from dataclasses import replace
 
@@ -16,7 +15,7 @@ from fourfold.methods.osn.footage import Footage
 from fourfold.methods.osn.layers import collect_contests, sample_contested
 from fourfold.methods.osn.network import soft_accuracy, train_network
 from fourfold.scene import Contests, ScaleNetwork, ScaleSet
-from fourfold.training import generator
+from fourfold.training import generator, parse_named_numbers
 
 BOX_MARGIN = 1.1
 """A body's box reaches this much beyond its key points, as the original's."""
@@ -111,8 +110,8 @@ def known_scales(footage: Footage, config: OSNConfig) -> dict[str, float]:
             scale outside of its range.
     """
     names = footage.names
-    scales = _read_pairs(config.known_scale, "--known-scale", names[1:])
-    sizes = _read_pairs(config.known_size, "--known-size", names)
+    scales = parse_named_numbers(config.known_scale, "--known-scale", names[1:])
+    sizes = parse_named_numbers(config.known_size, "--known-size", names)
     scales |= _scales_of_sizes(footage, sizes) if sizes else {}
     for body in footage.bodies[1:]:
         low, high = body.scale_range or (1.0, 1.0)
@@ -142,20 +141,3 @@ def _extent(footage: Footage, index: int) -> float:
     if bounds is None:
         raise UsageError(f"the size of '{footage.names[index]}' in the capture is not known")
     return float((bounds[1] - bounds[0]).max()) / BOX_MARGIN
-
-
-def _read_pairs(text: str, option: str, names: tuple[str, ...]) -> dict[str, float]:
-    pairs = {}
-    for part in filter(None, (piece.strip() for piece in text.split(","))):
-        name, _, number = (word.strip() for word in part.partition("="))
-        try:
-            value = float(number)
-        except ValueError:
-            value = 0.0
-        if name not in names or not 0 < value < math.inf:
-            raise UsageError(
-                f"{option} {part!r}",
-                expected=f"NAME=NUMBER with a number above 0, NAME one of {', '.join(names)}",
-            )
-        pairs[name] = value
-    return pairs
