@@ -44,6 +44,25 @@ def test_what_came_into_view_is_not_covisible():
     assert seen[:, 122:].float().mean() < 0.05
 
 
+def test_large_images_are_matched_smaller():
+    texture = gaussian_filter(np.random.default_rng(1).random((150, 420, 3)), (3, 3, 0))
+    texture = torch.from_numpy((texture - texture.min()) / np.ptp(texture)).float()
+    sizes = []
+
+    def estimator(image0: torch.Tensor, image1: torch.Tensor) -> torch.Tensor:
+        sizes.append((tuple(image0.shape), tuple(image1.shape)))
+        flow = torch.zeros(*image0.shape[:2], 2)
+        flow[:, 240:, 0] = 1000.0
+        return flow
+
+    seen = covisibility_mask(texture[:, :400], [texture[:, :400]] * 2, estimator=estimator)
+    assert set(sizes) == {((120, 320, 3), (120, 320, 3))}
+    assert seen.shape == (150, 400)
+    # 240 of 320 columns are 300 of 400
+    assert seen[:, :300].all()
+    assert not seen[:, 300:].any()
+
+
 def test_sizes_must_agree():
     with pytest.raises(InputError, match="two images of one size"):
         covisibility_mask(torch.zeros(20, 20, 3), [torch.zeros(20, 24, 3)])

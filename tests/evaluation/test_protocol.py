@@ -22,6 +22,7 @@ from fourfold.evaluation import (
 )
 from fourfold.geometry import orbit_camera, project_points
 from fourfold.scene import Scene
+from tests.evaluation.small_lpips import small_lpips
 
 UNIT = 0.001
 
@@ -135,6 +136,15 @@ def test_the_warped_baseline_is_scored_alike(filmed):
     assert record.keys() == {"psnr", "ssim", "object_psnr", "mask_iou"}
     # The plate turns, which a stretched box cannot follow; its one colour hides that inside.
     assert 0.7 < record["mask_iou"] < 1.0
+
+
+def test_with_its_weights_lpips_is_scored_too(two_plates, filmed):
+    lpips = small_lpips()
+    record = score_frames(two_plates, filmed, [2], lpips)[2]
+    drawn = two_plates.render(two_plates.camera_at(2.0), 2.0, {"rgb"})["rgb"].clamp(0, 1)
+    assert record["lpips"] == pytest.approx(float(lpips(drawn, filmed.image(2))))
+    assert score_warped_frames(filmed, [0, 1, 3], [2], lpips)[2]["lpips"] > record["lpips"]
+    assert "lpips" not in score_frames(two_plates, filmed, [2])[2]
 
 
 def test_queries_know_their_object_from_the_input_masks(filmed):

@@ -7,13 +7,17 @@ from types import ModuleType
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.torch import save_file
 
 import fourfold as ff
 from fourfold.capture import Capture
+from fourfold.cli import main
 from fourfold.errors import InputError, ResultError, UsageError
+from fourfold.evaluation import Lpips
 from fourfold.training import Run
 from fourfold.verbs.methods import METHODS, Method, find_method
 from fourfold.verbs.options import CaptureOptions
+from tests.evaluation.small_lpips import small_weights
 from tests.tiny import tiny_scene
 
 
@@ -41,8 +45,10 @@ def _train(capture: Capture, out: Path, config: PlainConfig, overwrite: bool) ->
     return run
 
 
-def _evaluate(run: Run, capture: Capture) -> dict[str, float]:
+def _evaluate(run: Run, capture: Capture, lpips: Lpips | None) -> dict[str, float]:
     metrics = {"psnr": 20.0, "width": float(capture.width), "frames": float(capture.num_frames)}
+    if lpips is not None:
+        metrics["lpips_layers"] = float(len(lpips.kernels))
     run.write_metrics(metrics)
     run.report_path.write_text("<html></html>")
     return metrics
@@ -104,6 +110,18 @@ def test_eval_finds_the_masks_from_any_folder(
     ff.train("plain", clip, out="run", capture_options=CaptureOptions(masks=Path("masks")))
     monkeypatch.chdir(clip)
     assert ff.eval(tmp_path / "run")["frames"] == 4.0
+
+
+def test_eval_takes_weights_for_lpips(method: Method, clip: Path, tmp_path: Path) -> None:
+    run = ff.train("plain", clip, out=tmp_path / "run")
+    assert "lpips_layers" not in ff.eval(run)
+    weights = tmp_path / "alex.safetensors"
+    save_file(small_weights(), weights)
+    assert ff.eval(run, lpips=weights)["lpips_layers"] == 5.0
+    assert main(["eval", str(run.path), "--lpips", str(weights)]) == 0
+    assert run.metrics()["lpips_layers"] == 5.0
+    with pytest.raises(InputError, match="cannot read the weights"):
+        ff.eval(run, lpips=tmp_path / "nowhere.safetensors")
 
 
 def test_eval_takes_an_open_capture(method: Method, clip: Path, tmp_path: Path) -> None:

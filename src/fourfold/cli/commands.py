@@ -228,12 +228,15 @@ class Eval(Command):
 
     run_folder: Annotated[Positional[Path], arg(name="run", metavar="RUN")]
     """Folder of the run."""
+    lpips: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
+    """Weights of the metric LPIPS, which is left out without: a safetensors file of the state dict
+    of lpips.LPIPS(net="alex")."""
 
     def run(self) -> None:
         """Measure, print the figures, and say where the report is."""
         from fourfold.cli import printing
 
-        printing.print_metrics(fourfold.eval(self.run_folder))
+        printing.print_metrics(fourfold.eval(self.run_folder, lpips=self.lpips))
         printing.print_path("metrics", self.run_folder / "metrics.json")
         printing.print_path("report", self.run_folder / "report.html")
 

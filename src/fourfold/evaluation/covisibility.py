@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
+import cv2
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -13,6 +15,9 @@ from fourfold.estimators.sampling import inside_image
 _RELATIVE, _ABSOLUTE = 0.5, 0.5
 # Seen by at least two frames, and by a tenth of them.
 _LEAST_FRAMES, _LEAST_SHARE = 2, 0.1
+# Pixels of the longer side that images are matched at. Every view is matched with every frame,
+# and back: at 640 pixels that would take longer than all other figures together.
+_MATCHED_SIDE = 320
 
 
 def covisibility_mask(
@@ -23,7 +28,8 @@ def covisibility_mask(
 ) -> Bool[Tensor, "H W"]:
     """Mark the pixels of a test view that enough training frames saw.
 
-    After DyCheck (Gao et al., NeurIPS 2022) with OSN's thresholds, matched by our own flow.
+    After DyCheck (Gao et al., NeurIPS 2022) with OSN's thresholds, matched by our own flow at no
+    more than 320 pixels of the longer side.
 
     Args:
         image: the test view, RGB in [0, 1].
@@ -33,8 +39,13 @@ def covisibility_mask(
     Raises:
         InputError: sizes differ, or a side is below 16 pixels.
     """
-    pairs = ((estimator(image, other), estimator(other, image)) for other in training_images)
-    return covisible_by_flow(pairs, image.shape[0], image.shape[1])
+    small = _matched_size(image)
+    frames = (_matched_size(other) for other in training_images)
+    pairs = ((estimator(small, other), estimator(other, small)) for other in frames)
+    seen = covisible_by_flow(pairs, small.shape[0], small.shape[1])
+    height, width = image.shape[:2]
+    grown = cv2.resize(seen.byte().numpy(), (width, height), interpolation=cv2.INTER_NEAREST)
+    return torch.from_numpy(grown.astype(np.bool_))
 
 
 def covisible_by_flow(
@@ -55,6 +66,15 @@ def covisible_by_flow(
         confirmed += _consistent(forward, backward)
         count += 1
     return confirmed >= max(_LEAST_FRAMES, _LEAST_SHARE * count)
+
+
+def _matched_size(image: Float[Tensor, "H W 3"]) -> Float[Tensor, "h w 3"]:
+    height, width = image.shape[:2]
+    ratio = _MATCHED_SIDE / max(height, width)
+    if ratio >= 1:
+        return image
+    size = round(ratio * width), round(ratio * height)
+    return torch.from_numpy(cv2.resize(image.numpy(), size, interpolation=cv2.INTER_AREA))
 
 
 def _consistent(

@@ -10,6 +10,7 @@ from fourfold.capture import Capture, Tracks
 from fourfold.evaluation.alignment import align_camera, fit_alignment
 from fourfold.evaluation.baselines import warp_nearest_frame
 from fourfold.evaluation.billboards import view_with_cards
+from fourfold.evaluation.lpips import Lpips
 from fourfold.evaluation.metrics import (
     front_most,
     mask_iou,
@@ -40,22 +41,26 @@ def score_image(
     masks: Bool[Tensor, "K H W"],
     labels: Int[Tensor, "H W"],
     indices: Sequence[int] | None = None,
+    lpips: Lpips | None = None,
 ) -> Record:
     """Score one image: psnr, ssim, object_psnr (pixels of the masks), mask_iou (mean of objects).
 
     `labels` say which object is in front, `indices[k]` being that of mask k. What the frame does
-    not determine (no object visible) is NaN.
+    not determine (no object visible) is NaN. Also lpips where the metric is given.
     """
-    return {
+    record = {
         "psnr": float(psnr(image, target)),
         "ssim": float(ssim(image, target)),
         "object_psnr": float(psnr(image, target, masks.any(dim=0))),
         "mask_iou": mean_over_frames(mask_iou(labels, masks, indices)),
     }
+    return record if lpips is None else record | {"lpips": float(lpips(image, target))}
 
 
 @torch.no_grad()
-def score_frames(scene: Scene, capture: Capture, frames: Sequence[int]) -> dict[int, Record]:
+def score_frames(
+    scene: Scene, capture: Capture, frames: Sequence[int], lpips: Lpips | None = None
+) -> dict[int, Record]:
     """Score a scene on frames of its capture, as `score_image` does."""
     indices = [scene.object_names.index(name) for name in capture.object_names]
     records = {}
@@ -67,12 +72,13 @@ def score_frames(scene: Scene, capture: Capture, frames: Sequence[int]) -> dict[
             capture.masks(frame),
             front_most(drawn["objects"]),
             indices,
+            lpips,
         )
     return records
 
 
 def score_warped_frames(
-    capture: Capture, trained: Sequence[int], heldout: Sequence[int]
+    capture: Capture, trained: Sequence[int], heldout: Sequence[int], lpips: Lpips | None = None
 ) -> dict[int, Record]:
     """Score the baseline `warp_nearest_frame` on held-out frames, as `score_image` does."""
     records = {}
@@ -82,7 +88,7 @@ def score_warped_frames(
         ranks = torch.arange(1, len(guess.masks) + 1)[:, None, None]
         labels = (guess.masks * ranks).amax(dim=0) - 1
         target, masks = capture.image(frame), capture.masks(frame)
-        records[frame] = score_image(guess.image, target, masks, labels)
+        records[frame] = score_image(guess.image, target, masks, labels, lpips=lpips)
     return records
 
 

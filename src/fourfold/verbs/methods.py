@@ -28,7 +28,8 @@ class Method:
     train: str
     """train(capture, out, config, overwrite) -> Run."""
     evaluate: str
-    """evaluate(run, capture) -> the figures; writes metrics.json and report.html into the run."""
+    """evaluate(run, capture, lpips) -> the figures; writes metrics.json and report.html into the
+    run. `lpips` is the metric, or None where its weights are not given."""
     example: str
     """Name of its embedded example."""
     demo: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))

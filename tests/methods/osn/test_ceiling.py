@@ -75,6 +75,19 @@ def test_a_card_takes_its_edges_along():
     assert torch.equal(found, expected)
 
 
+def test_a_card_that_leaves_the_picture_is_not_seen():
+    # 48 * .5 * (1 / .2 - 1) / 2 = 48 pixels to the right; at -1.5 units of depth it lies behind
+    card = wall(NAN)
+    card[10:20, 10:20] = 2.0
+    images = torch.stack([torch.zeros(HEIGHT, WIDTH, 3), torch.ones(HEIGHT, WIDTH, 3)])
+    depths = torch.stack([wall(), card])
+    found = perfect_image(images, depths, camera(), CENTER, torch.tensor([1.0, 0.2]))
+    assert not bool(found.any())
+    ahead = torch.tensor([0.0, 0.0, 3.5])
+    found = perfect_image(images, depths, camera(), ahead, torch.tensor([1.0, 2.0]))
+    assert not bool(found.any())
+
+
 def test_the_nearest_after_scaling_is_seen():
     """Cards at 3 and 4, from the filming camera: at 1.5 times its depth the first is behind."""
     images = torch.stack([torch.full((HEIGHT, WIDTH, 3), value) for value in (0.0, 0.3, 0.6)])

@@ -12,7 +12,7 @@ import fourfold as ff
 from fourfold.capture import Capture
 from fourfold.errors import UsageError
 from fourfold.methods.osn import evaluate as evaluating
-from fourfold.methods.osn import train, valid_set
+from fourfold.methods.osn import scoring, train, valid_set
 from fourfold.methods.osn.evaluate import evaluate
 from fourfold.scene import Scene
 from fourfold.training import Run
@@ -39,7 +39,7 @@ def scene(whole: Run) -> Scene:
 @pytest.fixture(scope="module")
 def metrics(whole: Run, capture: Capture) -> dict[str, float]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(evaluating, "SAMPLES", 4)
+        patch.setattr(scoring, "SAMPLES", 4)
         patch.setattr(evaluating, "SHEET_SAMPLES", 1)
         patch.setattr(valid_set, "COMBINATIONS", 20_000)
         return evaluate(whole, capture)

@@ -13,7 +13,7 @@ from fourfold.capture import Capture, open_capture
 from fourfold.cli import main
 from fourfold.errors import ResultError
 from fourfold.methods.osn import evaluate as evaluating
-from fourfold.methods.osn import valid_set
+from fourfold.methods.osn import scoring, valid_set
 from fourfold.methods.osn.evaluate import evaluate
 from fourfold.methods.osn.finish import check_scales
 from fourfold.scene import Scene
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     """Evaluate on fewer combinations."""
-    monkeypatch.setattr(evaluating, "SAMPLES", 2)
+    monkeypatch.setattr(scoring, "SAMPLES", 2)
     monkeypatch.setattr(evaluating, "SHEET_SAMPLES", 1)
     monkeypatch.setattr(evaluating, "SHEET_FRAMES", 1)
     monkeypatch.setattr(valid_set, "COMBINATIONS", 5000)

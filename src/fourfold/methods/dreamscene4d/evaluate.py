@@ -10,6 +10,7 @@ import fourfold
 from fourfold.capture import Capture
 from fourfold.evaluation import (
     Curve,
+    Lpips,
     Picture,
     Report,
     contact_sheet,
@@ -37,25 +38,25 @@ SHEET_ANGLES = (-45, -20, 20, 45)
 """Degrees of azimuth of its novel views."""
 
 
-def evaluate(run: Run, capture: Capture) -> dict[str, float]:
+def evaluate(run: Run, capture: Capture, lpips: Lpips | None = None) -> dict[str, float]:
     """Measure a run; write metrics.json, contact_sheet.png and report.html; return the figures.
 
-    Keys: psnr, ssim, object_psnr, mask_iou over the trained frames; the same with the prefix
-    ``heldout_`` and, of the warped nearest frame, ``baseline_heldout_``; flow_epe, against
-    optical flow that was confirmed both ways, not a truth; with a synthetic truth the keys of
-    ``score_against_truth``; seconds, peak_memory_mb,
+    Keys: psnr, ssim, object_psnr, mask_iou (and lpips where the metric is given) over the trained
+    frames; the same with the prefix ``heldout_`` and, of the warped nearest frame,
+    ``baseline_heldout_``; flow_epe, against optical flow that was confirmed both ways, not a
+    truth; with a synthetic truth the keys of ``score_against_truth``; seconds, peak_memory_mb,
     num_gaussians.
     """
     config = run.config(DreamScene4DConfig)
     scene = Scene.load(run.scene_folder)
     trained = trained_frames(len(capture.frames), config.holdout)
     heldout = [t for t in range(len(capture.frames)) if t not in trained]
-    records = score_frames(scene, capture, range(len(capture.frames)))
+    records = score_frames(scene, capture, range(len(capture.frames)), lpips)
     metrics = mean_of_records([records[t] for t in trained])
     metrics["flow_epe"] = flow_error(scene, read_clip(capture, trained))
     if heldout:
         metrics |= mean_of_records([records[t] for t in heldout], "heldout_")
-        warped = score_warped_frames(capture, trained, heldout)
+        warped = score_warped_frames(capture, trained, heldout, lpips)
         metrics |= mean_of_records(list(warped.values()), "baseline_heldout_")
     if capture.truth is not None:
         metrics |= score_against_truth(scene, capture, trained)

@@ -4,18 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional
 
 import fourfold
 from fourfold.capture import Capture, RigidTruth
 from fourfold.evaluation import (
+    Lpips,
     Picture,
     Report,
     contact_sheet,
     mean_of_records,
-    mean_over_frames,
     score_frames,
     training_curves,
     write_report,
@@ -24,15 +22,12 @@ from fourfold.exporters import color_depth, color_objects
 from fourfold.files import write_atomic
 from fourfold.geometry import orbit_camera
 from fourfold.methods.osn.config import OSNConfig
+from fourfold.methods.osn.scoring import score_scenes
 from fourfold.methods.osn.valid_set import judge, true_layers
-from fourfold.methods.osn.views import Protocol, Record
+from fourfold.methods.osn.views import Record
 from fourfold.scene import ScaleSet, Scene, orbit_pivot
-from fourfold.training import Progress, Run, generator
+from fourfold.training import Run, generator
 
-SAMPLES = 64
-"""Valid combinations that the mean is over, and of which the oracle takes the best."""
-SAMPLES_PER_TRUTH = 16
-"""The same for each of several true combinations."""
 SHEET_SAMPLES = 5
 """Combinations of scales on the contact sheet."""
 SHEET_FRAMES = 3
@@ -40,29 +35,30 @@ SHEET_ANGLES = (-30, -15, 15, 30)
 """Degrees of azimuth of its novel views."""
 
 
-def evaluate(run: Run, capture: Capture) -> dict[str, float]:
+def evaluate(run: Run, capture: Capture, lpips: Lpips | None = None) -> dict[str, float]:
     """Measure a run; write metrics.json, contact_sheet.png and report.html; return the figures.
 
-    Keys: train_psnr, train_ssim, train_object_psnr, train_mask_iou on the filmed frames, at typical
-    scales. With test
-    views psnr, ssim, ssimae, pq, miou (and covisible_psnr, covisible_ssim): the mean over
-    SAMPLES valid combinations of scales; with the prefix oracle_, the one of them with the
-    best psnr, which peeks at the truth; with true_scale_, the true scales; ceiling_psnr, perfect
-    geometry at the same samples; scale_mse, of the oracle's scales. With several true
-    combinations all of these are means over them. With true layers the keys of `judge`, and
-    true_scale_score (0 where they lie outside of the ranges) and true_combinations_inside, the
-    share of several true combinations that the set holds. samples_valid: 0 where no combination is
-    valid, so that the best ones stood in; seconds, peak_memory_mb, num_gaussians.
+    Keys: train_psnr, train_ssim, train_object_psnr, train_mask_iou (and train_lpips) on the filmed
+    frames, at typical scales. With test views psnr, ssim, ssimae, pq, miou, lpips where the metric
+    is given, and covisible_psnr, covisible_ssim, covisible_lpips of the part that training frames
+    saw: the mean over SAMPLES valid combinations of scales; with the prefix oracle_, the one of
+    them with the best psnr, which peeks at the truth; with true_scale_, the true scales;
+    ceiling_psnr, perfect geometry at the same samples; scale_mse, of the oracle's scales. With
+    several true combinations all of these are means over them. With true layers the keys of
+    `judge`, and true_scale_score (0 where they lie outside of the ranges) and
+    true_combinations_inside, the share of several true combinations that the set holds.
+    samples_valid: 0 where no combination is valid, so that the best ones stood in; seconds,
+    peak_memory_mb, num_gaussians.
     """
     config, scene = run.config(OSNConfig), Scene.load(run.scene_folder)
     scale_set = scene.scale_set
     assert scale_set is not None
     typical = scene.at_typical_scales()
-    frames = score_frames(typical, capture, range(capture.num_frames))
+    frames = score_frames(typical, capture, range(capture.num_frames), lpips)
     metrics: dict[str, float] = mean_of_records(list(frames.values()), "train_")
     truth = capture.rigid_truth
     if truth is not None:
-        metrics |= score_scenes(scene, scale_set, capture, truth, config.seed)
+        metrics |= score_scenes(scene, scale_set, capture, truth, config.seed, lpips)
         metrics |= _judge_set(scale_set, truth, capture, config.seed)
     metrics["samples_valid"] = float(scale_set.sample(1).valid.float().mean())
     metrics |= {**run.costs(), "num_gaussians": float(scene.num_gaussians)}
@@ -71,65 +67,6 @@ def evaluate(run: Run, capture: Capture) -> dict[str, float]:
     write_atomic(run.path / "contact_sheet.png", sheet)
     write_report(run.report_path, _report(run, capture, scene, metrics, sheet))
     return metrics
-
-
-@torch.no_grad()
-def score_scenes(
-    scene: Scene, scale_set: ScaleSet, capture: Capture, truth: RigidTruth, seed: int
-) -> Record:
-    """Score the test views at valid samples, the best of them, and the true scales."""
-    random, true, combinations = generator(seed, "evaluate"), truth.scales(), truth.combinations
-    if true is None or combinations is None or not scale_set.object_names:
-        samples = scale_set.sample(SAMPLES, random).scales.double()
-        return _score_truth(scene, capture, truth, samples, true, None, None)
-    samples = scale_set.sample(SAMPLES_PER_TRUTH, random).scales.double()
-    records = []
-    with Progress(len(combinations), "scoring true combinations") as progress:
-        for number, factors in enumerate(combinations):
-            records.append(_score_truth(scene, capture, truth, samples, true, factors, number))
-            progress.advance()
-    return mean_of_records(records)
-
-
-def _score_truth(
-    scene: Scene,
-    capture: Capture,
-    truth: RigidTruth,
-    samples: Float[Tensor, "N k"],
-    true: Float[Tensor, " K"] | None,
-    factors: Float[Tensor, " k"] | None,
-    number: int | None,
-) -> Record:
-    """Score the test views of one true combination."""
-    views = truth.test_views(number)
-    if not views:
-        return {}
-    protocol, names = Protocol.of(scene, capture, views), scene.object_names[1:]
-    with Progress(len(samples), "scoring samples", enabled=number is None) as progress:
-        records = []
-        for sample in samples:
-            records.append(protocol.score(dict(zip(names, sample.tolist(), strict=True))))
-            progress.advance()
-    best = max(range(len(records)), key=lambda index: records[index]["psnr"])
-    scores = mean_of_records(records) | _prefixed(records[best], "oracle_")
-    if true is None or bool(true.isnan().any()):
-        return scores
-    relative = true[1:] / true[0] * (1.0 if factors is None else factors)
-    at_truth = protocol.score(dict(zip(names, relative.tolist(), strict=True)))
-    scores |= _prefixed(at_truth, "true_scale_")
-    if len(names):
-        scores["scale_mse"] = float((samples[best] - relative).square().mean())
-    ceilings = [
-        protocol.ceiling(true, functional.pad(sample, (1, 0), value=1.0)) for sample in samples
-    ]
-    known = [value for value in ceilings if value is not None]
-    if known:
-        scores["ceiling_psnr"] = mean_over_frames(known)
-    return scores
-
-
-def _prefixed(record: Mapping[str, float], prefix: str) -> Record:
-    return {prefix + key: value for key, value in record.items()}
 
 
 def _judge_set(scale_set: ScaleSet, truth: RigidTruth, capture: Capture, seed: int) -> Record:
