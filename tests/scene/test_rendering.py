@@ -213,7 +213,7 @@ def test_centres_moved_in_place_are_skinned_anew(full_scene: Scene):
     worm.geometry.means.add_(5.0)
     fresh = SceneObject("worm", worm.geometry, worm.motion)
     assert torch.equal(worm.at(1.0).means, fresh.at(1.0).means)
-    assert worm._skinning() is worm._skinning()
+    assert worm._binding() is worm._binding()
 
 
 def test_wrong_questions_are_refused(scene: Scene):

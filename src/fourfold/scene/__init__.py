@@ -6,6 +6,7 @@ from fourfold.scene.deformation import deform, deform_reference
 from fourfold.scene.gaussians import Gaussians
 from fourfold.scene.harmonics import DC_BASIS, harmonics_basis, rotate_harmonics
 from fourfold.scene.keyframes import blend_keys, blend_quaternion_keys, keyframe_weights
+from fourfold.scene.loop_motion import LoopMotion
 from fourfold.scene.motion import Motion, StaticMotion
 from fourfold.scene.pivot import orbit_pivot
 from fourfold.scene.ply import read_ply, write_ply
@@ -33,6 +34,7 @@ __all__ = [
     "ControlNodeMotion",
     "Drawing",
     "Gaussians",
+    "LoopMotion",
     "Motion",
     "NextFrame",
     "RigidMotion",

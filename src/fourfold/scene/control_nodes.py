@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float, Int
@@ -90,10 +90,8 @@ class ControlNodeMotion(Motion):
     def binding(self) -> tuple[Tensor, ...]:
         return self.nodes, self.neighbors, self.radii
 
-    def apply(
-        self, gaussians: Gaussians, time: float, skinning: Skinning | None = None
-    ) -> Gaussians:
-        skinning = self.bind(gaussians.means) if skinning is None else skinning
+    def apply(self, gaussians: Gaussians, time: float, binding: Any = None) -> Gaussians:
+        skinning = self.bind(gaussians.means) if binding is None else binding
         pose, maps, turns = self._maps_at(time)
         means, quaternions = deform(maps, turns, gaussians.means, gaussians.quaternions, skinning)
         harmonics = gaussians.harmonics
@@ -110,9 +108,9 @@ class ControlNodeMotion(Motion):
         )
 
     def move_points(
-        self, points: Float[Tensor, "N 3"], time: float, skinning: Skinning | None = None
+        self, points: Float[Tensor, "N 3"], time: float, binding: Any = None
     ) -> Float[Tensor, "N 3"]:
-        skinning = self.bind(points) if skinning is None else skinning
+        skinning = self.bind(points) if binding is None else binding
         _, maps, turns = self._maps_at(time)
         return deform(maps, turns, points, points.new_empty(0, 4), skinning)[0]
 

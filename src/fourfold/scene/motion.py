@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
@@ -11,7 +12,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fourfold.scene.gaussians import Gaussians
-from fourfold.scene.skinning import Skinning
 
 # Every kind of motion by its name in saved scenes.
 _KINDS: dict[str, type[Motion]] = {}
@@ -22,7 +22,7 @@ class Motion(ABC):
     """A map from an object's canonical frame to the world, for every time.
 
     A subclass is a dataclass of tensors with a `kind`, by which saved scenes find it. Time is in
-    frames. `skinning` is what `bind` returned for the same points: motions that need none ignore
+    frames. `binding` is what `bind` returned for the same points: motions that need none ignore
     it, motions that do compute it when it is not given.
     """
 
@@ -33,9 +33,7 @@ class Motion(ABC):
         _KINDS[cls.kind] = cls
 
     @abstractmethod
-    def apply(
-        self, gaussians: Gaussians, time: float, skinning: Skinning | None = None
-    ) -> Gaussians:
+    def apply(self, gaussians: Gaussians, time: float, binding: Any = None) -> Gaussians:
         """Carry canonical Gaussians into the world at `time`.
 
         Differentiable in the Gaussians and in the motion's tensors.
@@ -43,7 +41,7 @@ class Motion(ABC):
 
     @abstractmethod
     def move_points(
-        self, points: Float[Tensor, "N 3"], time: float, skinning: Skinning | None = None
+        self, points: Float[Tensor, "N 3"], time: float, binding: Any = None
     ) -> Float[Tensor, "N 3"]:
         """Carry canonical points into the world at `time`. Differentiable like `apply`."""
 
@@ -51,12 +49,23 @@ class Motion(ABC):
         self, points: Float[Tensor, "N 3"], times: Float[Tensor, " T"]
     ) -> Float[Tensor, "T N 3"]:
         """Follow canonical points through the world over `times`."""
-        skinning = self.bind(points)
-        return torch.stack([self.move_points(points, time, skinning) for time in times.tolist()])
+        binding = self.bind(points)
+        return torch.stack([self.move_points(points, time, binding) for time in times.tolist()])
 
-    def bind(self, points: Float[Tensor, "N 3"]) -> Skinning | None:
+    def bind(self, points: Float[Tensor, "N 3"]) -> Any:
         """Compute what depends on the canonical points alone, for use at many times."""
         return None
+
+    def copies(self, time: float) -> Sequence[Motion]:
+        """Give the motions whose pictures are blended to draw this one at `time`; itself, mostly.
+
+        They go on steadily from `time`, where the motion itself may jump.
+        """
+        return (self,)
+
+    def share(self, gaussians: Gaussians, time: float, binding: Any = None) -> Float[Tensor, " N"]:
+        """Give how much each Gaussian counts where pictures of several copies are blended."""
+        return gaussians.means.new_ones(len(gaussians))
 
     def binding(self) -> tuple[Tensor, ...]:
         """Give the motion's tensors that `bind` depends on."""
@@ -80,7 +89,7 @@ class Motion(ABC):
         kind = config.get("kind")
         if kind not in _KINDS:
             raise ValueError(f"unknown kind of motion {kind!r}; known are {sorted(_KINDS)}")
-        names = {field.name for field in fields(_KINDS[kind])}
+        names = {field.name for field in fields(_KINDS[kind]) if field.init}
         if names != tensors.keys():
             raise ValueError(f"a {kind} motion has {sorted(names)}, not {sorted(tensors)}")
         return _KINDS[kind](**tensors)
@@ -92,12 +101,10 @@ class StaticMotion(Motion):
 
     kind: ClassVar[str] = "static"
 
-    def apply(
-        self, gaussians: Gaussians, time: float, skinning: Skinning | None = None
-    ) -> Gaussians:
+    def apply(self, gaussians: Gaussians, time: float, binding: Any = None) -> Gaussians:
         return gaussians
 
     def move_points(
-        self, points: Float[Tensor, "N 3"], time: float, skinning: Skinning | None = None
+        self, points: Float[Tensor, "N 3"], time: float, binding: Any = None
     ) -> Float[Tensor, "N 3"]:
         return points

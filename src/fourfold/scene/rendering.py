@@ -17,6 +17,9 @@ from fourfold.scene.gaussians import Gaussians
 
 OUTPUTS = ("rgb", "depth", "alpha", "objects", "flow")
 
+EPS2D = 0.3
+"""Blur that a scene is drawn with if it does not say otherwise, in pixels^2: that of 3DGS."""
+
 # A depth is only given where the scene covers more than half of the pixel.
 _DEPTH_MIN_ALPHA = 0.5
 # The rasteriser's own floor of alpha where it divides by it.
@@ -61,14 +64,17 @@ def draw(
     *,
     background_color: Float[Tensor, " 3"] | None = None,
     next_frame: NextFrame | None = None,
+    eps2d: float = EPS2D,
+    shares: Float[Tensor, " N"] | None = None,
 ) -> Drawing:
     """Rasterise all parts together, so that they hide each other, with the channels asked for.
 
     `outputs` of "rgb" (H,W,3), in [0, 1] for colours in range, over `background_color` (black
     without); "depth" (H,W), NaN where alpha < 0.5; "alpha" (H,W); "objects" (H,W,K), the share
     of each part in the pixel, which sum to alpha; "flow" (H,W,2), pixels to `next_frame`, the
-    mean over what is seen, 0 where nothing is. Differentiable in the Gaussians, the camera pose
-    and the next frame.
+    mean over what is seen, 0 where nothing is. `shares`, a number per Gaussian of all parts, are
+    drawn like colours, and come as "shares" (H,W). `eps2d`: see `fourfold.splat.rasterize`.
+    Differentiable in the Gaussians, the camera pose and the next frame.
 
     Raises:
         UsageError: an unknown output, or flow without a next frame.
@@ -85,7 +91,9 @@ def draw(
         channels["objects"] = _one_hot(parts)
     if "flow" in asked:
         channels["flow"] = _motion_in_pixels(joined.means, camera, next_frame)
-    raster = _rasterize(joined, camera, channels, background_color)
+    if shares is not None:
+        channels["shares"] = shares.unsqueeze(-1)
+    raster = _rasterize(joined, camera, channels, background_color, eps2d)
     return Drawing(_read_out(asked, channels, raster), raster)
 
 
@@ -94,6 +102,7 @@ def _rasterize(
     camera: Camera,
     channels: dict[str, Tensor],
     background_color: Float[Tensor, " 3"] | None,
+    eps2d: float,
 ) -> splat.Rasterization:
     # alpha and depth come with any picture: where nothing else is asked, draw one empty channel
     values = list(channels.values()) or [gaussians.means.new_zeros(len(gaussians), 1)]
@@ -111,6 +120,7 @@ def _rasterize(
         camera.intrinsics,
         camera.width,
         camera.height,
+        eps2d=eps2d,
         near=_NEAR,
         background=background,
     )
@@ -123,6 +133,8 @@ def _read_out(
     read = dict(zip(channels, raster.image.split(sizes, dim=-1), strict=False))
     if "flow" in read:
         read["flow"] = read["flow"] / raster.alpha.unsqueeze(-1).clamp_min(_ALPHA_FLOOR)
+    if "shares" in read:
+        read["shares"] = read["shares"].squeeze(-1)
     if "alpha" in asked:
         read["alpha"] = raster.alpha
     if "depth" in asked:

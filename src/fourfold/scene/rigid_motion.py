@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
@@ -14,7 +14,6 @@ from fourfold.scene.harmonics import rotate_harmonics
 from fourfold.scene.keyframes import check_times, keyframe_weights
 from fourfold.scene.motion import Motion
 from fourfold.scene.poses import Pose, check_pose_keys, identity_pose_keys, pose_at
-from fourfold.scene.skinning import Skinning
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +45,7 @@ class RigidMotion(Motion):
         keys = keyframe_weights(self.times, time)
         return pose_at(self.quaternions, self.translations, self.log_scales, *keys)
 
-    def apply(
-        self, gaussians: Gaussians, time: float, skinning: Skinning | None = None
-    ) -> Gaussians:
+    def apply(self, gaussians: Gaussians, time: float, binding: Any = None) -> Gaussians:
         pose = self.pose(time)
         return Gaussians(
             means=transform_points(pose.matrix(), gaussians.means),
@@ -59,6 +56,6 @@ class RigidMotion(Motion):
         )
 
     def move_points(
-        self, points: Float[Tensor, "N 3"], time: float, skinning: Skinning | None = None
+        self, points: Float[Tensor, "N 3"], time: float, binding: Any = None
     ) -> Float[Tensor, "N 3"]:
         return transform_points(self.pose(time).matrix(), points)

@@ -18,6 +18,7 @@ from fourfold.geometry import Camera
 from fourfold.scene.appearance import Appearance
 from fourfold.scene.gaussians import Gaussians
 from fourfold.scene.motion import Motion
+from fourfold.scene.rendering import EPS2D
 from fourfold.scene.scale_set import restore_scale_set, scale_set_structure, scale_set_tensors
 from fourfold.scene.scene import Scene
 from fourfold.scene.scene_object import SceneObject
@@ -94,6 +95,7 @@ def _structure(scene: Scene) -> dict[str, Any]:
         "version": VERSION,
         "fps": scene.fps,
         "period": scene.period,
+        "eps2d": scene.eps2d,
         "cameras": [
             {"width": c.width, "height": c.height, "distortion": c.distortion}
             for c in scene.cameras
@@ -152,6 +154,7 @@ def _build(structure: Mapping[str, Any], tensors: dict[str, Tensor]) -> Scene:
         cameras=_build_cameras(structure["cameras"], tensors),
         fps=structure["fps"],
         period=structure["period"],
+        eps2d=structure.get("eps2d", EPS2D),  # scenes of version 0.1 have none
         up=_shaped(tensors, "up", (3,)),
         background_color=_shaped(tensors, "background_color", (3,)),
         provenance=dict(structure["provenance"]),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,6 @@ from fourfold.errors import UsageError
 from fourfold.geometry import similarity_matrix
 from fourfold.scene.gaussians import Gaussians
 from fourfold.scene.motion import Motion
-from fourfold.scene.skinning import Skinning
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,23 +34,27 @@ class ScaledMotion(Motion):
         if not self.scale > 0.0:
             raise UsageError(f"the scale {self.scale} is not positive")
 
-    def apply(
-        self, gaussians: Gaussians, time: float, skinning: Skinning | None = None
-    ) -> Gaussians:
+    def apply(self, gaussians: Gaussians, time: float, binding: Any = None) -> Gaussians:
         center = self.center(time)
         turn = torch.eye(3, dtype=center.dtype, device=center.device)
         resize = similarity_matrix(self.scale, turn, center - self.scale * center)
-        return self.motion.apply(gaussians, time, skinning).transformed(resize)
+        return self.motion.apply(gaussians, time, binding).transformed(resize)
 
     def move_points(
-        self, points: Float[Tensor, "N 3"], time: float, skinning: Skinning | None = None
+        self, points: Float[Tensor, "N 3"], time: float, binding: Any = None
     ) -> Float[Tensor, "N 3"]:
         center = self.center(time)
-        moved = self.motion.move_points(points, time, skinning)
+        moved = self.motion.move_points(points, time, binding)
         return center + self.scale * (moved - center)
 
-    def bind(self, points: Float[Tensor, "N 3"]) -> Skinning | None:
+    def bind(self, points: Float[Tensor, "N 3"]) -> Any:
         return self.motion.bind(points)
+
+    def copies(self, time: float) -> Sequence[Motion]:
+        return [replace(self, motion=copy) for copy in self.motion.copies(time)]
+
+    def share(self, gaussians: Gaussians, time: float, binding: Any = None) -> Float[Tensor, " N"]:
+        return self.motion.share(gaussians, time, binding)
 
     def binding(self) -> tuple[Tensor, ...]:
         return self.motion.binding()

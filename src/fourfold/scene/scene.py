@@ -14,7 +14,8 @@ from torch import Tensor
 from fourfold.errors import UsageError
 from fourfold.geometry import Camera, interpolate_cameras
 from fourfold.scene.gaussians import Gaussians
-from fourfold.scene.rendering import Drawing, NextFrame, check_outputs, draw
+from fourfold.scene.loop_drawing import Shot, draw_loop, loops
+from fourfold.scene.rendering import EPS2D, Drawing, NextFrame, check_outputs, draw
 from fourfold.scene.scale_set import ScaleSet
 from fourfold.scene.scaled_motion import ScaledMotion
 from fourfold.scene.scene_object import SceneObject
@@ -31,7 +32,8 @@ class Scene:
     `up` (3,), a direction of the world (by default that of an OpenCV camera held level);
     `background_color` (3,) in [0,1], seen where nothing is; `provenance`, JSON: method, config,
     versions; `normalization` (4,4), the similarity from the capture's world to the scene's;
-    `scale_set`, which combinations of object scales explain the video, where that was found out.
+    `scale_set`, which combinations of object scales explain the video, where that was found out;
+    `eps2d`, the blur in pixels^2 that it is drawn with, see `fourfold.splat.rasterize`.
     """
 
     objects: Sequence[SceneObject]
@@ -43,6 +45,7 @@ class Scene:
     provenance: Mapping[str, Any] = field(default_factory=dict)
     normalization: Float[Tensor, "4 4"] = field(default_factory=lambda: torch.eye(4))
     scale_set: ScaleSet | None = None
+    eps2d: float = EPS2D
 
     def __post_init__(self) -> None:
         names = self.object_names
@@ -52,6 +55,8 @@ class Scene:
             raise ValueError(f"two objects of one name among {', '.join(names)}")
         if BACKGROUND in names[1:]:
             raise ValueError("the background must come first among the objects")
+        if not self.eps2d >= 0:
+            raise ValueError(f"eps2d {self.eps2d} is negative")
         if not self.fps > 0 or (self.period is not None and not self.period > 0):
             raise ValueError(f"fps {self.fps} and period {self.period} must be positive")
         if self.scale_set is not None:
@@ -134,17 +139,34 @@ class Scene:
     ) -> Drawing:
         """Draw like `render`, and hand on the rasteriser's answer too."""
         asked = check_outputs(outputs)
-        next_frame = None
+        time, ahead = self._wrapped(time), 1.0 if next_time is None else next_time - time
+        then = camera if next_camera is None else next_camera
+        objects, color, eps2d = self._scaled(scales), self.background_color, self.eps2d_for(camera)
+        if loops(objects):
+            shot = Shot(camera, time, then, time + ahead, asked, color, eps2d)
+            return draw_loop(objects, shot)
+        following = None
         if "flow" in asked:
-            means = self._means_at(time + 1.0 if next_time is None else next_time, scales)
-            next_frame = NextFrame(means, camera if next_camera is None else next_camera)
+            later = self._wrapped(time + ahead)
+            following = NextFrame([item.means_at(later) for item in objects], then)
+        parts = [item.at(time) for item in objects]
         return draw(
-            self.at(time, scales),
+            parts,
             camera,
             asked,
-            background_color=self.background_color,
-            next_frame=next_frame,
+            background_color=color,
+            next_frame=following,
+            eps2d=eps2d,
         )
+
+    def eps2d_for(self, camera: Camera) -> float:
+        """Give the blur to draw with, in pixels^2: `eps2d`, and more where the picture is coarser.
+
+        Gaussians as small as a pixel of the capture's camera would flicker in larger pixels.
+        """
+        finest = max(float(each.intrinsics[0, 0]) for each in self.cameras)
+        coarse = min(float(camera.intrinsics[0, 0]) / finest, 1.0)
+        return self.eps2d + max(EPS2D - self.eps2d, 0.0) * (1.0 - coarse**2)
 
     def render(
         self,
@@ -194,11 +216,6 @@ class Scene:
 
     def _wrapped(self, time: float) -> float:
         return time if self.period is None else time % self.period
-
-    def _means_at(
-        self, time: float, scales: Mapping[str, float] | None
-    ) -> list[Float[Tensor, "N 3"]]:
-        return [item.means_at(self._wrapped(time)) for item in self._scaled(scales)]
 
     def _scaled(self, scales: Mapping[str, float] | None) -> Sequence[SceneObject]:
         return (self.with_scales(scales) if scales else self).objects

@@ -1,6 +1,7 @@
 """A thing in the scene: what it is made of and how it moves."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -9,7 +10,6 @@ from torch import Tensor
 from fourfold.scene.appearance import Appearance
 from fourfold.scene.gaussians import Gaussians
 from fourfold.scene.motion import Motion
-from fourfold.scene.skinning import Skinning
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +25,7 @@ class SceneObject:
     motion: Motion
     appearance: Appearance | None = None
     scale_range: tuple[float, float] | None = None
-    _bound: tuple[tuple[Tensor, ...], Skinning | None] | None = field(
-        default=None, init=False, repr=False
-    )
+    _bound: tuple[tuple[Tensor, ...], Any] | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -37,19 +35,26 @@ class SceneObject:
         if self.scale_range is not None and not 0.0 < self.scale_range[0] <= self.scale_range[1]:
             raise ValueError(f"the scale range {self.scale_range} of {self.name} is not a range")
 
-    def at(self, time: float) -> Gaussians:
-        """Give the object's Gaussians in the world at `time` (frames); differentiable."""
+    def at(self, time: float, copy: Motion | None = None) -> Gaussians:
+        """Give the object's Gaussians in the world at `time` (frames); differentiable.
+
+        `copy`: as one of the `copies` of its motion carries them.
+        """
         shown = self.geometry
         if self.appearance is not None:
             shown = self.appearance.apply(shown, time)
-        return self.motion.apply(shown, time, self._skinning())
+        return (copy or self.motion).apply(shown, time, self._binding())
 
-    def means_at(self, time: float) -> Float[Tensor, "N 3"]:
+    def means_at(self, time: float, copy: Motion | None = None) -> Float[Tensor, "N 3"]:
         """Give the Gaussians' centres in the world at `time`, without the rest."""
-        return self.motion.move_points(self.geometry.means, time, self._skinning())
+        return (copy or self.motion).move_points(self.geometry.means, time, self._binding())
 
-    def _skinning(self) -> Skinning | None:
-        # Skinning costs more than the motion itself, so it is kept; but an optimiser may step on
+    def share_at(self, time: float, copy: Motion) -> Float[Tensor, " N"]:
+        """Give how much each Gaussian of a copy counts at `time`; see `Motion.share`."""
+        return copy.share(self.geometry, time, self._binding())
+
+    def _binding(self) -> Any:
+        # Binding costs more than the motion itself, so it is kept; but an optimiser may step on
         # its inputs in place, and comparing them is quick.
         inputs = (self.geometry.means, *self.motion.binding())
         if self._bound is None or not all(map(torch.equal, inputs, self._bound[0])):

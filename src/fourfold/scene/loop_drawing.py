@@ -1,0 +1,186 @@
+"""Drawing looping matter: a picture for each of its copies, blended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn import functional
+
+from fourfold.geometry import Camera, project_points
+from fourfold.scene.gaussians import Gaussians
+from fourfold.scene.loop_blending import BLEND_REACH, blend_pictures
+from fourfold.scene.rendering import Drawing, NextFrame, draw
+from fourfold.scene.scene_object import SceneObject
+
+# What matter that does not loop counts, beside shares that sum to 1 where it does: so little that
+# still ground seen through a gap in one copy gives way to another copy.
+_STILL_SHARE = 1e-4
+# Matter is drawn within this many pixels of its centres, or is as large as its radius says.
+_REACH = 4
+
+
+@dataclass(frozen=True)
+class Shot:
+    """What is drawn: camera and time, and both one frame later for the flow."""
+
+    camera: Camera
+    time: float
+    next_camera: Camera
+    next_time: float
+    asked: frozenset[str]
+    background_color: Float[Tensor, " 3"]
+    eps2d: float
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """One picture: the Gaussians of each object, their shares and their next places."""
+
+    parts: list[Gaussians]
+    shares: list[Float[Tensor, " N"]]
+    following: list[Float[Tensor, "N 3"]]
+
+    def select(self, keep: Sequence[Bool[Tensor, " N"] | None]) -> _Pass:
+        """Keep some Gaussians of each object, all where None."""
+
+        def chosen(values, index):
+            return [v if k is None else v[k] for v, k in zip(values, index, strict=True)]
+
+        parts = [p if k is None else p.select(k) for p, k in zip(self.parts, keep, strict=True)]
+        following = chosen(self.following, keep) if self.following else []
+        return _Pass(parts, chosen(self.shares, keep), following)
+
+
+def loops(objects: Sequence[SceneObject]) -> bool:
+    """Tell whether one picture is not enough to draw the objects."""
+    return any(len(item.motion.copies(0.0)) > 1 for item in objects)
+
+
+def draw_loop(objects: Sequence[SceneObject], shot: Shot) -> Drawing:
+    """Draw like `draw`: each copy of looping matter with all else, and blend by their shares.
+
+    The first picture is drawn whole, the others where looping matter is. The drawing's
+    rasterisation is that of the first.
+    """
+    moving = [len(item.motion.copies(shot.time)) > 1 for item in objects]
+    passes = _passes(objects, shot)
+    first = _draw(passes[0], shot)
+    if len(passes) == 1:
+        first.outputs.pop("shares")
+        return first
+    area = _area(passes, moving, shot.camera)
+    still = _still_near(area, passes[0], moving, first)
+    others = [_draw(each.select(still), shot) for each in passes[1:]]
+    return _blend([first, *others], area, shot.asked)
+
+
+def _passes(objects: Sequence[SceneObject], shot: Shot) -> list[_Pass]:
+    """Give what is in each picture; pictures that count nowhere are left out."""
+    copies = [item.motion.copies(shot.time) for item in objects]
+    found = []
+    for number in range(max(map(len, copies))):
+        parts, shares, following, counts = [], [], [], []
+        for item, motions in zip(objects, copies, strict=True):
+            copy = motions[number % len(motions)]
+            part = item.at(shot.time, copy)
+            if len(motions) == 1:
+                share, keep = part.means.new_full((len(part),), _STILL_SHARE), None
+            else:
+                share = item.share_at(shot.time, copy)
+                keep = share > 0
+            parts.append(part)
+            shares.append(share)
+            counts.append(keep)
+            if "flow" in shot.asked:
+                following.append(item.means_at(shot.next_time, copy))
+        if any(keep is not None and bool(keep.any()) for keep in counts):
+            found.append(_Pass(parts, shares, following).select(counts))
+    return found
+
+
+def _draw(picture: _Pass, shot: Shot) -> Drawing:
+    flow = "flow" in shot.asked
+    return draw(
+        picture.parts,
+        shot.camera,
+        shot.asked,
+        background_color=shot.background_color,
+        next_frame=NextFrame(picture.following, shot.next_camera) if flow else None,
+        eps2d=shot.eps2d,
+        shares=torch.cat(picture.shares),
+    )
+
+
+def _area(passes: Sequence[_Pass], moving: Sequence[bool], camera: Camera) -> Bool[Tensor, "H W"]:
+    """Mark the pixels that looping matter may reach in any of the pictures."""
+    marked = torch.zeros(camera.height, camera.width)
+    for picture in passes:
+        for part, looping in zip(picture.parts, moving, strict=True):
+            if looping:
+                marked += _marks(project_points(camera, part.means)[0], marked)
+    size = 2 * _REACH + 1
+    return functional.max_pool2d(marked[None, None], size, 1, _REACH)[0, 0] > 0
+
+
+def _marks(pixels: Float[Tensor, "N 2"], like: Float[Tensor, "H W"]) -> Float[Tensor, "H W"]:
+    height, width = like.shape
+    x, y = pixels.detach().floor().long().unbind(-1)
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    counts = torch.bincount(y[inside] * width + x[inside], minlength=height * width)
+    return counts.view(height, width).to(like)
+
+
+def _still_near(
+    area: Bool[Tensor, "H W"], picture: _Pass, moving: Sequence[bool], drawn: Drawing
+) -> list[Bool[Tensor, " N"] | None]:
+    """Tell which Gaussians of matter that does not loop are drawn in or beside an area."""
+    meta = drawn.rasterization.meta
+    size = 2 * _REACH + 1
+    wide = functional.max_pool2d(area.float()[None, None], size, 1, _REACH)[0, 0] > 0
+    height, width = area.shape
+    x = meta.means2d[:, 0].detach().floor().long().clamp(0, width - 1)
+    y = meta.means2d[:, 1].detach().floor().long().clamp(0, height - 1)
+    near = (meta.radii > 0) & (wide[y, x] | (meta.radii > _REACH))
+    split = near.split([len(part) for part in picture.parts])
+    return [None if looping else part for looping, part in zip(moving, split, strict=True)]
+
+
+def _blend(
+    drawings: Sequence[Drawing], area: Bool[Tensor, "H W"], asked: frozenset[str]
+) -> Drawing:
+    """Blend within the box around the area; outside of the area the first picture holds."""
+    first = drawings[0]
+    shares = [drawing.outputs.pop("shares") for drawing in drawings]
+    if not bool(area.any()):
+        return first
+    box = _span(area.any(1)), _span(area.any(0))
+    within, weights = area[box], [share[box] for share in shares]
+    blended = {}
+    for name in asked:
+        values = [drawing.outputs[name][box] for drawing in drawings]
+        inside = within.view(within.shape + (1,) * (values[0].ndim - 2))
+        # what a later picture lacks outside of the area must not reach over its rim
+        values = [values[0], *(torch.where(inside, v, values[0]) for v in values[1:])]
+        mixed = blend_pictures(values, weights) if name == "rgb" else _mean(values, weights)
+        blended[name] = first.outputs[name].clone()
+        blended[name][box] = torch.where(inside, mixed, values[0])
+    return Drawing(blended, first.rasterization)
+
+
+def _span(marked: Bool[Tensor, " S"]) -> slice:
+    """Give the rows or columns that are marked and those that blending looks at beside them."""
+    places = torch.nonzero(marked)[:, 0]
+    return slice(max(int(places[0]) - BLEND_REACH, 0), int(places[-1]) + 1 + BLEND_REACH)
+
+
+def _mean(values: Sequence[Tensor], shares: Sequence[Float[Tensor, "H W"]]) -> Tensor:
+    """Give the mean by shares of those pictures that know the pixel (depth is NaN elsewhere)."""
+    stacked, weights = torch.stack(list(values)), torch.stack(list(shares))
+    weights = weights.view(weights.shape + (1,) * (stacked.ndim - weights.ndim))
+    weights = weights * stacked.isfinite()
+    total = weights.sum(0)
+    return torch.where(total > 0, (weights * stacked.nan_to_num()).sum(0) / total, torch.nan)
