@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +18,6 @@ NEARLY: Color = (205, 217, 230)
 SAMPLE: Color = (22, 62, 108)
 POLYTOPE: Color = (235, 121, 30)
 NETWORK: Color = (134, 70, 230)
-TRUTH: Color = (214, 32, 60)
 
 # Cells across a map, and across a panel of pairs; points of a curve.
 _MAP, _PAIRS, _CURVE = 240, 40, 600
@@ -32,32 +30,28 @@ _MARGIN = 74
 
 @dataclass(frozen=True, eq=False)
 class _Subject:
-    """What is drawn: the set, samples of it, and the true scales where they are known."""
+    """What is drawn: the set, and samples of it."""
 
     scale_set: ScaleSet
     samples: Samples
-    truth: Mapping[str, float]
 
     @property
     def has_polytope(self) -> bool:
         return self.scale_set.contests is not None and not self.scale_set.polytope.empty
 
 
-def scale_picture(
-    scale_set: ScaleSet, samples: Samples, truth: Mapping[str, float] | None = None
-) -> bytes:
+def scale_picture(scale_set: ScaleSet, samples: Samples) -> bytes:
     """Draw which scales are valid, with samples, as a PNG.
 
     Own. For one object its score over its scale; for two a map; for more a panel for each pair,
     in which the valid set is projected and shaded by how much of it lies there, and how each
     scale is distributed. Over it the samples, the outline of the strict polytope (its projection
-    is exact), that of what the network takes for valid, and the true scales if they are given.
+    is exact), and that of what the network takes for valid.
 
     Args:
         samples: drawn from the set.
-        truth: true scales by object name, where known.
     """
-    subject = _Subject(scale_set, samples, truth or {})
+    subject = _Subject(scale_set, samples)
     count = len(scale_set.object_names)
     draw = {0: _draw_nothing, 1: _draw_curve, 2: _draw_map}.get(count, _draw_pairs)
     return encode_image(draw(subject), "PNG")
@@ -92,8 +86,6 @@ def _draw_curve(subject: _Subject) -> Image.Image:
     for scale in subject.samples.scales[:_PAIR_DOTS, 0].tolist():
         x, y = panel.place(scale, bottom)
         canvas.line([(x, y), (x, y - 9)], SAMPLE, 0.75)
-    if name in subject.truth:
-        panel.curve((subject.truth[name],) * 2, panel.y, TRUTH, 2.0)
     _write_title(canvas, subject)
     _write_legend(canvas, subject, 62)
     return canvas.finished()
@@ -211,8 +203,6 @@ def _draw_marginal(panel: Panel, subject: _Subject, shaded: Samples, column: int
     if subject.has_polytope:
         ends = subject.scale_set.polytope.intervals()[name]
         panel.curve(ends, (0.02, 0.02), POLYTOPE, 3.0)
-    if name in subject.truth:
-        panel.curve((subject.truth[name],) * 2, panel.y, TRUTH, 1.5)
 
 
 def _draw_polytope(panel: Panel, subject: _Subject, i: int, j: int) -> None:
@@ -229,15 +219,10 @@ def _draw_polytope(panel: Panel, subject: _Subject, i: int, j: int) -> None:
 def _draw_dots(
     panel: Panel, subject: _Subject, column: int, row: int, radius: float, most: int
 ) -> None:
-    names, shown = subject.scale_set.object_names, subject.samples.scales[:most].tolist()
+    shown = subject.samples.scales[:most].tolist()
     for sample, valid in zip(shown, subject.samples.valid.tolist(), strict=False):
         x, y = panel.place(sample[column], sample[row])
         panel.canvas.dot(x, y, radius, SAMPLE if valid else FAINT)
-    if names[column] in subject.truth and names[row] in subject.truth:
-        x, y = panel.place(subject.truth[names[column]], subject.truth[names[row]])
-        arm = 3.0 * radius
-        panel.canvas.line([(x - arm, y - arm), (x + arm, y + arm)], TRUTH, 2.0)
-        panel.canvas.line([(x - arm, y + arm), (x + arm, y - arm)], TRUTH, 2.0)
 
 
 def _write_title(canvas: Canvas, subject: _Subject) -> None:
@@ -260,8 +245,6 @@ def _write_legend(canvas: Canvas, subject: _Subject, y: float) -> None:
         entries.append(("strict polytope", POLYTOPE))
     if found.network is not None and found.mode != "network":
         entries.append(("network", NETWORK))
-    if subject.truth:
-        entries.append(("truth", TRUTH))
     x: float = _MARGIN - 50
     for label, color in entries:
         canvas.box((x, y, x + 12, y + 12), color, None)

@@ -349,12 +349,6 @@ def sqrt(typingctx, x):
 
 
 @intrinsic
-def absolute(typingctx, x):
-    """Return the magnitude."""
-    return floats(floats), _unary_llvm("fabs")
-
-
-@intrinsic
 def floor(typingctx, x):
     """Round towards minus infinity."""
     return floats(floats), _unary_llvm("floor")

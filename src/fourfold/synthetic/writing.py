@@ -30,11 +30,6 @@ class Storage:
     compact: bool = False
     points_across: int = 80
 
-    @property
-    def image_suffix(self) -> str:
-        """The ending of image files."""
-        return ".png" if self.jpeg_quality is None else ".jpg"
-
 
 def encode_srgb(linear: Float[np.ndarray, "H W 3"]) -> np.ndarray:
     """Turn linear light into 8-bit sRGB (IEC 61966-2-1); brighter than white is cut off."""

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 ScaleMode = Literal["computed", "polytope", "network"]
 
 SAMPLES_FILE = "samples.json"
-PICTURE_FILE = "samples.png"
 # As many as are drawn where nobody says how many; render finds a sample by its number among them.
 COUNT = 1000
 _FORMAT, _VERSION = "fourfold-samples", 1

@@ -1,11 +1,9 @@
 """A scene under construction: what the stages hand on to each other, and to checkpoints."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from fourfold.geometry import Camera
 from fourfold.scene import Appearance, ControlNodeMotion, Gaussians, SceneObject
@@ -43,11 +41,6 @@ class Draft:
         ]
         fronts = [_restore_object(name, tensors["fronts"][name]) for name in notes["objects"]]
         return Draft(Gaussians(**tensors["background"]), cameras, fronts, notes)
-
-    def with_poses(self, poses: Float[Tensor, "T 4 4"]) -> "Draft":
-        """Return the draft with other camera poses."""
-        moved = [c.moved(pose) for c, pose in zip(self.cameras, poses, strict=True)]
-        return replace(self, cameras=moved)
 
 
 def control_nodes(front: SceneObject) -> ControlNodeMotion:
