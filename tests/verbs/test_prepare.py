@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from PIL import Image
 import fourfold as ff
 from fourfold.cli import main
 from fourfold.errors import InputError, MissingDependencyError, UsageError
+from fourfold.estimators import structure_from_motion
+from fourfold.estimators.structure_from_motion import Health
 from fourfold.geometry import (
     Camera,
     axis_angle_to_quaternion,
@@ -21,6 +24,7 @@ from fourfold.geometry import (
     quaternion_to_matrix,
     rigid_matrix,
 )
+from fourfold.verbs import prepare_writing
 from fourfold.verbs.prepare import SfmOptions, choose_lens, initial_pairs
 from tests.estimators.scenes import room, texture
 
@@ -247,3 +251,20 @@ def test_pairs_are_read_by_frame_name() -> None:
         "duck": (2, 0),
         "background": (0, 1),
     }
+
+
+def test_frames_without_a_camera_are_named(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The background is not registered in the third and the fourth frame."""
+    model = SimpleNamespace(registered=np.array([True, True, False, False, True, True, True]))
+    health = Health("background", 7, 5, 90, 0.2, 4.0, 3.0, 0.1, (0, 5), 2.0, 1, False)
+    solved = SimpleNamespace(mapping=SimpleNamespace(model=model), health=health)
+    monkeypatch.setattr(structure_from_motion, "solve_bodies", lambda *_, **__: (solved,))
+    monkeypatch.setattr(prepare_writing, "write_prepared", lambda *_: None)
+    out = tmp_path / "sfm"
+    assert main(["prepare", "sfm", str(clip), "--out", str(out), "--fps", "12"]) == 0
+    said = capsys.readouterr().out
+    assert "note: the background is not registered in 002, 003" in said
+    assert f"next: fourfold train osn {clip} --fps 12.0 --bodies {out} --out RUN" in said
+    assert "dreamscene4d" not in said

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, make_dataclass
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
 
 import fourfold
+from fourfold.cli.next_steps import after_sfm
 from fourfold.verbs.methods import METHODS, Method
 from fourfold.verbs.options import CaptureOptions
 from fourfold.verbs.prepare import SfmOptions
@@ -117,13 +117,9 @@ class Prepare(Command):
             capture_options=self.options,
         )
         printing.print_health(prepared.health)
+        printing.print_unposed(prepared.unposed)
         printing.print_path("wrote", prepared.path)
-        capture, bodies = quote(str(self.capture)), quote(str(self.out))
-        cameras = quote(str(self.out / "cameras.json"))
-        printing.print_next(
-            f"fourfold train osn {capture} --bodies {bodies} --out RUN",
-            f"fourfold train dreamscene4d {capture} --cameras {cameras} --out RUN",
-        )
+        printing.print_next(*after_sfm(self.capture, self.options, self.out, prepared.unposed))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -78,6 +78,15 @@ def print_health(bodies: Sequence[Health]) -> None:
             print(f"note: {body.warning}")
 
 
+def print_unposed(frames: Sequence[str]) -> None:
+    """Print which frames have no camera, and what that means."""
+    if frames:
+        print(
+            f"note: the background is not registered in {_some(tuple(frames))}: --bodies goes on "
+            "smoothly there, --cameras cannot be used for these frames"
+        )
+
+
 def _facts(found: Description) -> dict[str, str]:
     views = f"{len(found.views)} ({_some(found.views)})"
     if found.held_out_views:

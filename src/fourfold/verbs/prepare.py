@@ -48,10 +48,11 @@ class SfmOptions:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What `prepare` wrote: the folder, and how well each body went."""
+    """What `prepare` wrote: the folder, how well each body went, and frames without a camera."""
 
     path: Path
     health: tuple[Health, ...]
+    unposed: tuple[str, ...]
 
 
 def prepare(
@@ -111,7 +112,9 @@ def prepare(
         stage=partial(Progress, enabled=progress),
     )
     write_prepared(target, opened, bodies, how)
-    return Prepared(target, tuple(body.health for body in bodies))
+    posed = bodies[0].mapping.model.registered
+    unposed = tuple(name for name, has in zip(opened.frames, posed, strict=True) if not has)
+    return Prepared(target, tuple(body.health for body in bodies), unposed)
 
 
 def choose_lens(capture: Capture, options: SfmOptions) -> tuple[Lens, str]:
