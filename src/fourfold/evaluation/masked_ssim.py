@@ -1,11 +1,11 @@
 """The structural similarity of a part of two images, without a trace of what lies outside."""
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fourfold.evaluation.metrics import SSIM_K1, SSIM_K2, SSIM_RADIUS, gaussian_window
+from fourfold.evaluation.metrics import SSIM_K1, SSIM_K2
+from fourfold.evaluation.ssim_window import blur
 
 
 def masked_ssim(
@@ -40,22 +40,13 @@ def masked_ssim(
         image.where(inside, torch.zeros_like(image)),
         target.where(inside, torch.zeros_like(target)),
     )
-    weight = _blur(inside.to(image.dtype))[mask]
-    mean_a, mean_b = _blur(a)[mask] / weight, _blur(b)[mask] / weight
+    weight = blur(inside.to(image.dtype), "zero")[mask]
+    mean_a, mean_b = blur(a, "zero")[mask] / weight, blur(b, "zero")[mask] / weight
     # Rounding can push a variance below zero, where the formula would leave [-1, 1].
-    variance_a = (_blur(a * a)[mask] / weight - mean_a**2).clamp_min(0)
-    variance_b = (_blur(b * b)[mask] / weight - mean_b**2).clamp_min(0)
-    covariance = _blur(a * b)[mask] / weight - mean_a * mean_b
+    variance_a = (blur(a * a, "zero")[mask] / weight - mean_a**2).clamp_min(0)
+    variance_b = (blur(b * b, "zero")[mask] / weight - mean_b**2).clamp_min(0)
+    covariance = blur(a * b, "zero")[mask] / weight - mean_a * mean_b
     c1, c2 = SSIM_K1**2, SSIM_K2**2
     luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
     structure = (2 * covariance + c2) / (variance_a + variance_b + c2)
     return (luminance * structure).mean()
-
-
-def _blur(image: Float[Tensor, "H W C"]) -> Float[Tensor, "H W C"]:
-    """Sum under the Gaussian window, with zeros beyond the border."""
-    window = gaussian_window(image)
-    planes = image.permute(2, 0, 1)[:, None]
-    planes = F.conv2d(planes, window[None, None, None], padding=(0, SSIM_RADIUS))
-    planes = F.conv2d(planes, window[None, None, :, None], padding=(SSIM_RADIUS, 0))
-    return planes[:, 0].permute(1, 2, 0)

@@ -4,14 +4,13 @@ import math
 from collections.abc import Iterable, Mapping
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from fourfold.evaluation.ssim_window import SSIM_RADIUS, blur
+
 # Wang, Bovik, Sheikh and Simoncelli, "Image quality assessment: from error visibility to
-# structural similarity", 2004: an 11x11 Gaussian window of sigma 1.5, K1 = .01, K2 = .03.
-SSIM_RADIUS = 5
-SSIM_SIGMA = 1.5
+# structural similarity", 2004: K1 = .01, K2 = .03.
 SSIM_K1 = 0.01
 SSIM_K2 = 0.03
 
@@ -55,15 +54,11 @@ def ssim(image: Float[Tensor, "H W C"], target: Float[Tensor, "H W C"]) -> Float
     _check_same_shape(image, target)
     if min(image.shape[:2]) <= SSIM_RADIUS:
         raise ValueError(f"SSIM needs images of at least 6x6 pixels, got {tuple(image.shape)}")
-    both = torch.stack([image, target]).permute(0, 3, 1, 2)
-    a, b = F.pad(both, (SSIM_RADIUS,) * 4, mode="reflect")
-    mean_a, mean_b, square_a, square_b, product = _blur(
-        torch.stack([a, b, a * a, b * b, a * b]), gaussian_window(image)
-    )
+    mean_a, mean_b = blur(image, "mirrored"), blur(target, "mirrored")
     # Rounding can push a variance below zero, where the formula would leave [-1, 1].
-    variance_a = (square_a - mean_a * mean_a).clamp_min(0)
-    variance_b = (square_b - mean_b * mean_b).clamp_min(0)
-    covariance = product - mean_a * mean_b
+    variance_a = (blur(image * image, "mirrored") - mean_a * mean_a).clamp_min(0)
+    variance_b = (blur(target * target, "mirrored") - mean_b * mean_b).clamp_min(0)
+    covariance = blur(image * target, "mirrored") - mean_a * mean_b
     c1, c2 = SSIM_K1**2, SSIM_K2**2
     luminance = (2 * mean_a * mean_b + c1) / (mean_a**2 + mean_b**2 + c1)
     structure = (2 * covariance + c2) / (variance_a + variance_b + c2)
@@ -154,20 +149,6 @@ def mean_of_records(records: Iterable[Mapping[str, float]], prefix: str = "") ->
 
 
 _NAN = torch.tensor(math.nan)
-
-
-def gaussian_window(like: Tensor) -> Float[Tensor, "S"]:
-    """Give SSIM's window along one axis, 11 weights that sum to 1, of the type of `like`."""
-    offsets = torch.arange(-SSIM_RADIUS, SSIM_RADIUS + 1, dtype=like.dtype, device=like.device)
-    window = torch.exp(-0.5 * (offsets / SSIM_SIGMA) ** 2)
-    return window / window.sum()
-
-
-def _blur(maps: Float[Tensor, "M C H W"], window: Float[Tensor, "S"]) -> Float[Tensor, "M C h w"]:
-    """Convolve with the separable window, keeping only the places where it fits."""
-    flat = maps.flatten(0, 1)[:, None]
-    flat = F.conv2d(F.conv2d(flat, window[None, None, None]), window[None, None, :, None])
-    return flat[:, 0].unflatten(0, maps.shape[:2])
 
 
 def _check_same_shape(a: Tensor, b: Tensor) -> None:

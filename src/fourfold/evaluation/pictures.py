@@ -23,5 +23,5 @@ def encode_image(
     """Encode an image in [0, 1] (or a Pillow image) as the bytes of a JPEG or PNG file."""
     picture = image if isinstance(image, Image.Image) else to_pillow(image)
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **(_JPEG if kind == "JPEG" else {"optimize": True}))
+    picture.save(buffer, kind, **(_JPEG if kind == "JPEG" else {}))
     return buffer.getvalue()
