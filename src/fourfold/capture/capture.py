@@ -33,6 +33,7 @@ class Capture:
         views, frames, object_names: names, in order.
         held_out_views: names of the views that the layout keeps for testing.
         fps: frames per second of the selected frames; mean rate where it varies.
+        fps_assumed: whether nothing says the frame rate.
         channels: of "image", "mask", "depth", "camera", "inpainted".
         notes: what a user should know about this input, sentences.
         truth: what a synthetic capture knows, None otherwise; for evaluation only.
@@ -48,6 +49,7 @@ class Capture:
         self.object_names = source.objects
         self.held_out_views = source.held_out_views
         self.fps = source.fps
+        self.fps_assumed = source.fps_assumed
         self.notes = source.notes
 
     @property

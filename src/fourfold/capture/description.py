@@ -34,7 +34,7 @@ class Description:
     """What `fourfold info` says about a capture.
 
     Attributes:
-        path, layout, views, frames, fps, channels, notes: as in `Capture`.
+        path, layout, views, frames, fps, fps_assumed, channels, notes: as in `Capture`.
         seconds: from the first frame to the last.
         width, height: working size of the first view; stored_*: its size on disk.
         objects: what the masks show.
@@ -47,6 +47,7 @@ class Description:
     held_out_views: tuple[str, ...]
     frames: tuple[str, ...]
     fps: float
+    fps_assumed: bool
     seconds: float
     width: int
     height: int
@@ -74,6 +75,7 @@ def describe(capture: Capture) -> Description:
         held_out_views=capture.held_out_views,
         frames=capture.frames,
         fps=capture.fps,
+        fps_assumed=capture.fps_assumed,
         seconds=float(capture.timestamps[-1]),
         width=capture.width,
         height=capture.height,

@@ -125,6 +125,8 @@ class Source:
     held_out_views: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    # whether nothing says the frame rate
+    fps_assumed: bool = False
     truth_folder: Path | None = None
     # the background first; frames count the selected ones, pixels are stored ones
     bodies: tuple[RigidBody, ...] = ()

@@ -94,10 +94,11 @@ def _facts(found: Description) -> dict[str, str]:
     size = f"{found.width}x{found.height}"
     if (found.stored_width, found.stored_height) != (found.width, found.height):
         size += f", shrunk from {found.stored_width}x{found.stored_height}"
+    assumed = ", an assumption: --fps says it" if found.fps_assumed else ""
     return {
         "views": views,
         "frames": f"{len(found.frames)} ({found.frames[0]} … {found.frames[-1]})",
-        "time": f"{found.seconds:.2f} s at {found.fps:g} frames per second",
+        "time": f"{found.seconds:.2f} s at {found.fps:g} frames per second{assumed}",
         "size": size,
         "channels": ", ".join(found.channels) + (", truth" if found.has_truth else ""),
     }

@@ -52,6 +52,7 @@ def source_of_pictures(
         frames=frames,
         timestamps=times,
         fps=(options.fps or DEFAULT_FPS) / selection.step,
+        fps_assumed=options.fps is None,
         sizes={MAIN_VIEW: size},
         images={(MAIN_VIEW, f): partial(read_image, paths[f], f) for f in frames},
         objects=() if opaque else (ALPHA_OBJECT,),

@@ -69,7 +69,7 @@ def read(path: Path, options: ReadOptions) -> Source:
         frames = options.selection.pick(names, path)
         width, height = fit_size(decoded.size, options.max_size)
         pixels = np.memmap(file, np.uint8, "r", shape=(len(frames), height, width, 3))
-    fps, times = _rate(decoded.seconds, options)
+    fps, times, assumed = _rate(decoded.seconds, options)
     images: dict[tuple[str, str], ImageLoader] = {
         (MAIN_VIEW, frame): partial(_frame, pixels, index) for index, frame in enumerate(frames)
     }
@@ -80,6 +80,7 @@ def read(path: Path, options: ReadOptions) -> Source:
         frames=frames,
         timestamps=times,
         fps=fps,
+        fps_assumed=assumed,
         sizes={MAIN_VIEW: decoded.size},
         images=images,
         known_frames=frozenset(names),
@@ -173,11 +174,12 @@ def _seconds(frame: VideoFrame, index: int) -> float:
     return float("nan") if frame.time is None else float(frame.time)
 
 
-def _rate(seconds: list[float], options: ReadOptions) -> tuple[float, tuple[float, ...]]:
-    """Return the mean frame rate and the times from the first frame on."""
+def _rate(seconds: list[float], options: ReadOptions) -> tuple[float, tuple[float, ...], bool]:
+    """Return the mean frame rate, times from the first frame on, and whether they are assumed."""
     stamps = np.array(seconds) - seconds[0]
     increasing = bool(np.isfinite(stamps).all()) and bool((np.diff(stamps) > 0).all())
     if options.fps is not None or not increasing or len(stamps) < 2:
         fps = (options.fps or _FALLBACK_FPS) / options.selection.step
-        return fps, tuple(index / fps for index in range(len(stamps)))
-    return (len(stamps) - 1) / float(stamps[-1]), tuple(float(stamp) for stamp in stamps)
+        return fps, tuple(index / fps for index in range(len(stamps))), options.fps is None
+    times = tuple(float(stamp) for stamp in stamps)
+    return (len(stamps) - 1) / times[-1], times, False
