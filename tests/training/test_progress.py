@@ -41,6 +41,21 @@ def test_a_resumed_loop_estimates_from_its_own_speed():
     assert lines[0] == "move: 85/100 (85%), loss 0.5, 15 s left"
 
 
+def test_the_first_step_says_nothing_of_the_time_left():
+    """It compiles for 16 seconds; the others take a second."""
+    clock, output = Clock(), io.StringIO()
+    with Progress(41, "move", console=Console(file=output, width=200), clock=clock) as progress:
+        for step in range(1, 42):
+            clock.now += 16.0 if step == 1 else 1.0
+            progress.update(step)
+    assert output.getvalue().splitlines() == [
+        "move: 1/41 (2%)",
+        "move: 16/41 (39%), 25 s left",
+        "move: 31/41 (76%), 10 s left",
+        "move: 41/41 (100%), in 56 s",
+    ]
+
+
 def test_a_terminal_gets_a_bar():
     output = io.StringIO()
     console = Console(file=output, force_terminal=True, width=120)

@@ -15,13 +15,14 @@ class Progress:
     """Show a loop's progress with its loss and the time left.
 
     Own. On a terminal this is one moving line, elsewhere a plain line every 15 seconds and one
-    at the end. Use it as a context manager and call `update` once per step.
+    at the end. Use it as a context manager and call `update` once per step. The time left is
+    estimated from the second update on: the first step warms up (compiles, reads), and says little.
 
     Args:
         total: number of steps.
         description: what the loop does, one or two words.
         enabled: False shows nothing.
-        start: the step a resumed loop begins with; the time left is estimated from here.
+        start: the step a resumed loop begins with.
         console: where to print; standard error by default, so that results can be piped.
     """
 
@@ -42,6 +43,7 @@ class Progress:
         self._values: dict[str, float] = {}
         self._clock = clock
         self._began = self._printed = clock()
+        self._warm: tuple[int, float] | None = None
         self._told = -1
         self._console = console or Console(stderr=True)
         self._enabled = enabled
@@ -69,6 +71,8 @@ class Progress:
         """Say that `step` steps are done, and what the loss (and other values) now are."""
         self._step = step
         self._values.update(values)
+        if self._warm is None:
+            self._warm = step, self._clock()
         if self._bar is not None:
             self._bar.update(self._task, completed=step, values=_format_values(self._values))
         elif self._enabled and self._clock() - self._printed >= _PLAIN_SECONDS:
@@ -80,12 +84,12 @@ class Progress:
         parts = [f"{self.description}: {self._step}/{self.total} ({share:.0f}%)"]
         if self._values:
             parts.append(_format_values(self._values))
-        elapsed = self._printed - self._began
-        done = self._step - self._start
         if self._step >= self.total:
-            parts.append(f"in {format_duration(elapsed)}")
-        elif done > 0:
-            parts.append(f"{format_duration(elapsed / done * (self.total - self._step))} left")
+            parts.append(f"in {format_duration(self._printed - self._began)}")
+        elif self._warm is not None and self._step > self._warm[0]:
+            step, since = self._warm
+            pace = (self._printed - since) / (self._step - step)
+            parts.append(f"{format_duration(pace * (self.total - self._step))} left")
         self._console.print(", ".join(parts), highlight=False, markup=False, soft_wrap=True)
 
 
