@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 # A predicted segment is right when it overlaps a true one by this much (Kirillov et al. 2019).
@@ -33,7 +33,8 @@ def panoptic_quality(
     """
     overlap, matched, segments = 0.0, 0, 0
     for label, target in zip(labels, targets, strict=True):
-        table = _iou_table(label, target)
+        table, true, predicted = _ious(label, target)
+        table = table[true][:, predicted]
         segments += sum(table.shape)
         if table.numel():
             best, _ = table.max(dim=0)
@@ -53,23 +54,23 @@ def mean_iou(labels: Int[Tensor, "H W"], target: Int[Tensor, "H W"]) -> float:
     >>> mean_iou(torch.tensor([[0, 0, 1, 1]]), torch.tensor([[0, 0, 0, 1]]))
     0.583...
     """
-    counted = target >= 0
-    label, target = labels[counted], target[counted]
-    scores = [_iou(label == k, target == k) for k in target.unique().tolist()]
+    table, true, _ = _ious(labels, target)
+    scores = table.diagonal()[true].tolist()
     return math.fsum(scores) / len(scores) if scores else math.nan
 
 
-def _iou_table(
+def _ious(
     labels: Int[Tensor, "H W"], target: Int[Tensor, "H W"]
-) -> Float[Tensor, "TRUE PREDICTED"]:
+) -> tuple[Float[Tensor, "L L"], Bool[Tensor, " L"], Bool[Tensor, " L"]]:
+    """Give the IoU of every true label (row) and predicted one, and which of either there are."""
     if labels.shape != target.shape:
         raise ValueError(f"shapes differ: {tuple(labels.shape)} and {tuple(target.shape)}")
     counted = target >= 0
-    label, target = labels[counted], target[counted]
-    predicted = [k for k in label.unique().tolist() if k >= 0]
-    rows = [[_iou(label == k, target == j) for k in predicted] for j in target.unique().tolist()]
-    return torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(predicted))
-
-
-def _iou(a: Tensor, b: Tensor) -> float:
-    return float((a & b).sum() / (a | b).sum())
+    # a predicted label comes one later: the first column is of pixels where nothing is said
+    label, true = labels[counted].long().clamp_min(-1) + 1, target[counted].long()
+    size = int(max(label.max(), true.max() + 1)) if len(true) else 1
+    counts = torch.bincount(true * (size + 1) + label, minlength=size * (size + 1))
+    counts = counts.reshape(size, size + 1)
+    overlap, of_true, of_predicted = counts[:, 1:].double(), counts.sum(1), counts.sum(0)[1:]
+    union = of_true[:, None] + of_predicted - overlap
+    return overlap / union, of_true > 0, of_predicted > 0
