@@ -21,7 +21,7 @@ setup: .venv/.dev-done
 	@touch $@
 
 .venv/.dev-done: $(SPEC) | .venv/bin/python
-	$(PIP) install --quiet -c constraints.txt -e '.[dev,sfm,view,synthetic]'
+	$(PIP) install --quiet -c constraints.txt -e '.[dev,sfm,view,synthetic,pretrained]'
 	@touch .venv/.core-done $@
 
 demo: .venv/.core-done

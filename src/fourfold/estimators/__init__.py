@@ -27,6 +27,14 @@ from fourfold.estimators.ground import (
     fit_ground_plane,
     up_from_horizon,
 )
+from fourfold.estimators.guided_filter import guided_filter, snap_mask
+from fourfold.estimators.horizon import Horizon, find_horizon
+from fourfold.estimators.landscape_depth import (
+    SKY_DEPTH,
+    DepthEstimator,
+    LandscapeDepth,
+    estimate_landscape_depth,
+)
 from fourfold.estimators.membrane import fill_membrane
 from fourfold.estimators.object_flow import estimate_object_flow
 from fourfold.estimators.ordering import (
@@ -36,33 +44,45 @@ from fourfold.estimators.ordering import (
 )
 from fourfold.estimators.plate import fill_unseen, render_plate
 from fourfold.estimators.sampling import pixel_centres, sample_image
+from fourfold.estimators.sky import detect_sky
+from fourfold.estimators.surface import surface_depth
 
 __all__ = [
     "Background",
     "BackgroundDepth",
+    "DepthEstimator",
     "Flow",
     "FlowEstimator",
     "GroundPlane",
+    "Horizon",
+    "LandscapeDepth",
+    "SKY_DEPTH",
     "Triangulation",
     "background_pixels",
     "complete",
     "contact_depth",
     "dense_inverse_search",
     "depth_in_view",
+    "detect_sky",
     "estimate_background",
     "estimate_flow",
+    "estimate_landscape_depth",
     "estimate_object_flow",
     "fill_membrane",
     "fill_unseen",
+    "find_horizon",
     "fit_ground_plane",
     "forward_backward_valid",
     "grow_mask",
+    "guided_filter",
     "occlusion_order",
     "order_from_junctions",
     "order_from_shapes",
     "pixel_centres",
     "render_plate",
     "sample_image",
+    "snap_mask",
+    "surface_depth",
     "triangulate_background",
     "triangulate_frames",
     "up_from_horizon",

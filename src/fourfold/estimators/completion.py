@@ -23,7 +23,11 @@ SHARPNESS = 0.0003  # squared difference at which a patch says a quarter; small 
 
 
 def complete(
-    image: Float[Tensor, "H W 3"], known: Bool[Tensor, "H W"], start: Float[Tensor, "H W 3"]
+    image: Float[Tensor, "H W 3"],
+    known: Bool[Tensor, "H W"],
+    start: Float[Tensor, "H W 3"],
+    *,
+    sources: Bool[Tensor, "H W"] | None = None,
 ) -> Float[Tensor, "H W 3"]:
     """Fill the unknown pixels of a picture with pieces of the known ones.
 
@@ -31,6 +35,7 @@ def complete(
         image: in [0, 1]; unknown pixels may be anything.
         known: which pixels are.
         start: the picture with a smooth fill, which decides where no piece fits better.
+        sources: the known pixels that pieces may be taken from; all of them by default.
 
     Returns:
         The picture; `start` where no whole patch is known. Deterministic.
@@ -38,23 +43,29 @@ def complete(
     if known.all():
         return image
     image = torch.where(known[..., None], image, start)  # NaN would spread through the averages
-    levels = [(image.float(), known, start.float())]
+    usable = known if sources is None else known & sources
+    levels = [(image.float(), known, start.float(), usable)]
     while min(levels[-1][0].shape[:2]) >= 2 * COARSEST_SIDE:
         levels.append(_half(*levels[-1]))
     filled, matches = None, None
-    for finest, (picture, seen, smooth) in reversed(list(enumerate(levels))):
+    for finest, (picture, seen, smooth, usable) in reversed(list(enumerate(levels))):
         if filled is not None:
             smooth = torch.where(seen[..., None], picture, _resize(filled, seen.shape))
         rounds = ROUNDS if finest else FINEST_ROUNDS
-        filled, matches = _complete_level(picture, seen, smooth, matches, rounds)
+        filled, matches = _complete_level(picture, seen, smooth, usable, matches, rounds)
     return start if filled is None else filled
 
 
 def _complete_level(
-    picture: Tensor, known: Tensor, start: Tensor, matches: np.ndarray | None, rounds: int
+    picture: Tensor,
+    known: Tensor,
+    start: Tensor,
+    usable: Tensor,
+    matches: np.ndarray | None,
+    rounds: int,
 ) -> tuple[Tensor, np.ndarray | None]:
     seen = known.numpy()
-    sources = _whole_patches(seen)
+    sources = _whole_patches(usable.numpy())
     if not sources.any():
         return start, None
     targets = np.argwhere(_near_hole(seen)).astype(np.int32)
@@ -100,8 +111,10 @@ def _near_hole(known: np.ndarray) -> np.ndarray:
     return (F.max_pool2d(hole, 2 * RADIUS + 1, 1, RADIUS)[0, 0] > 0).numpy()
 
 
-def _half(picture: Tensor, known: Tensor, start: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Halve the size; a pixel is known when any of its four was."""
+def _half(
+    picture: Tensor, known: Tensor, start: Tensor, usable: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Halve the size; a pixel is known, and usable, when any of its four was."""
     weight = known[..., None].float()
 
     def pool(x: Tensor) -> Tensor:
@@ -109,7 +122,7 @@ def _half(picture: Tensor, known: Tensor, start: Tensor) -> tuple[Tensor, Tensor
 
     share = pool(weight)
     colour = pool(picture * weight) / share.clamp(min=1e-6)
-    return colour, share[..., 0] > 0, pool(start)
+    return colour, share[..., 0] > 0, pool(start), pool(usable[..., None].float())[..., 0] > 0
 
 
 def _resize(image: Tensor, shape: torch.Size) -> Tensor:
