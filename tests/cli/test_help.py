@@ -46,6 +46,19 @@ def test_each_verb_explains_every_option(verb: str) -> None:
         assert not missing, f"{kind.__name__}: no help text for {missing}"
 
 
+@pytest.mark.parametrize(
+    ("words", "usage"),
+    [
+        (["train", "osn", "clip", "--help"], "train [-h] [TRAIN OPTIONS] METHOD CAPTURE"),
+        (["demo", "osn", "-h"], "demo [-h] [METHOD]"),
+    ],
+)
+def test_usage_names_what_is_given_already(words, usage) -> None:
+    said = _fourfold(*words).stdout
+    assert f"usage: fourfold {usage}" in said
+    assert ("--known-size" in said) == (words[0] == "train")  # an option of osn
+
+
 def test_help_does_not_import_torch() -> None:
     code = (
         "import sys; from fourfold.cli import main\n"

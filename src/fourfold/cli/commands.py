@@ -45,8 +45,8 @@ class Command:
 class Demo(Command):
     """Train on the embedded example, render an orbit and measure it, in about two minutes."""
 
-    method: Annotated[Positional[MethodName], arg(metavar="METHOD")] = "dreamscene4d"
-    """Method to show."""
+    method: Annotated[Positional[MethodName], arg(metavar="[METHOD]")] = "dreamscene4d"
+    """Method to show: dreamscene4d or osn."""
     out: Annotated[Path, arg(metavar="RUN")] = Path("runs/demo")
     """Folder of the run."""
     overwrite: Flag = False
@@ -175,7 +175,9 @@ class Sample(Command):
     """File to write, .json or .csv; samples.json and samples.csv in the run by default."""
     seed: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
     """Seed of the draws; the run's own by default."""
-    scales: Annotated[ScaleMode | None, arg(help_behavior_hint="")] = None
+    scales: Annotated[
+        ScaleMode | None, arg(metavar="{computed,polytope,network}", help_behavior_hint="")
+    ] = None
     """What decides which scales are valid: the training's choice by default."""
     picture: Flag = False
     """Also draw the valid region with the samples, samples.png."""
@@ -261,8 +263,7 @@ class Synth(Command):
     """Render a synthetic scene with exact truth as a capture (needs Mitsuba)."""
 
     scene: Annotated[Positional[str], arg(metavar="SCENE")]
-    """juggler: two deforming figures, for dreamscene4d. tabletop (3 rigid toys), crowd (8) and
-    gnome (one video, 50 true scenes): for osn."""
+    """juggler for dreamscene4d; tabletop, crowd and gnome (one video, 50 true scenes) for osn."""
     out: Annotated[Path, arg(metavar="DIR")]
     """Folder of the capture."""
     options: Annotated[SynthOptions, arg(name="")] = field(default_factory=SynthOptions)

@@ -48,8 +48,12 @@ def parse(words: list[str]) -> Command:
     """
     if words == ["--version"]:
         words = ["version"]
+    command = commands(words)
+    if {"-h", "--help"} & set(words[1:]):
+        # Tyro leaves out of its help what it has read before it, such as METHOD.
+        words = [words[0], "--help"]
     return tyro.cli(
-        commands(words),
+        command,
         prog="fourfold",
         description=f"{_DESCRIPTION} Version {fourfold.__version__}.",
         args=words,

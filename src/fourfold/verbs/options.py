@@ -20,11 +20,10 @@ class CaptureOptions:
     masks: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder of object masks, where they are not beside the frames."""
     cameras: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
-    """Camera file (cameras.json or transforms.json), in the place of the input's own cameras and
-    bodies. Beside --bodies, which bring poses, it gives the lens where they have none."""
+    """Camera file (cameras.json, transforms.json), for the input's own cameras and bodies."""
     depth: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder of depth maps, one file per frame, where the input brings none."""
     bodies: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
-    """Folder of rigid bodies from `fourfold prepare sfm`, in the place of the input's own."""
+    """Folder of `fourfold prepare sfm`; its poses come before others, --cameras gives a lens."""
     fps: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
     """Frames per second, where the input says none or something wrong."""

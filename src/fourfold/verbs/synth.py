@@ -5,7 +5,9 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from tyro.conf import arg
 
 from fourfold.errors import UsageError
 from fourfold.verbs.methods import changed
@@ -18,13 +20,13 @@ class SynthOptions:
     juggler is 480x300, the others are 160x120; all have 24 frames.
     """
 
-    width: int | None = None
+    width: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
     """Width of the frames in pixels: 480 for juggler, 160 for the others."""
-    height: int | None = None
+    height: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
     """Height of the frames in pixels: 300 for juggler, 120 for the others."""
-    frames: int | None = None
+    frames: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
     """Number of frames, spread over the scene's duration: 24."""
-    samples: int | None = None
+    samples: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
     """Light paths per pixel, more take longer and leave less noise: 64; crowd 36, gnome 16."""
     seed: int = 0
     """Seed of textures and noise."""

@@ -39,7 +39,7 @@ class NetworkConfig:
     """Steps for each object, each time it is trained; 0 does without a network."""
     combinations: int = 4096
     """Combinations of scales drawn for each step (H of the paper)."""
-    accuracy_threshold: float | None = None
+    accuracy_threshold: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
     """Occlusion accuracy above which a combination is labelled valid; --tau without it."""
     top_share: float = 0.0
     """At least this share of the combinations is labelled valid, the best ones."""
@@ -62,15 +62,13 @@ class OSNConfig:
     stages: str = "bootstrap,rounds,scales"
     """Stages to run, in this order; a later run continues where an earlier one stopped."""
     scales: Literal["computed", "polytope", "network"] = "computed"
-    """Which set of valid scales is used: occlusion accuracy above --tau, the strict inequalities,
-    or the learned network."""
+    """What makes scales valid: occlusion accuracy above --tau, all inequalities, or the network."""
     tau: float = 0.99
     """Occlusion accuracy that makes a combination of scales valid."""
     known_scale: Annotated[str, arg(metavar="OBJECT=S,...")] = ""
     """Scales that are known, relative to the range's middle: they pin the scene."""
     known_size: Annotated[str, arg(metavar="OBJECT=METRES,...")] = ""
-    """Longest sides that are known, the background's among them: background=4.2,duck=0.3. They pin
-    the scene."""
+    """Known longest sides, the background's too (background=4.2,duck=0.3): they pin the scene."""
     seed: int = 0
     """Seed of everything random; the same seed gives the same scene on the same machine."""
     body: BodyConfig = field(default_factory=BodyConfig)
