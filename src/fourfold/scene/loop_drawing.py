@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from scipy import ndimage
 from torch import Tensor
-from torch.nn import functional
 
 from fourfold.geometry import Camera, project_points
 from fourfold.scene.gaussians import Gaussians
@@ -122,8 +124,7 @@ def _area(passes: Sequence[_Pass], moving: Sequence[bool], camera: Camera) -> Bo
         for part, looping in zip(picture.parts, moving, strict=True):
             if looping:
                 marked += _marks(project_points(camera, part.means)[0], marked)
-    size = 2 * _REACH + 1
-    return functional.max_pool2d(marked[None, None], size, 1, _REACH)[0, 0] > 0
+    return _grown(marked > 0, _REACH)
 
 
 def _marks(pixels: Float[Tensor, "N 2"], like: Float[Tensor, "H W"]) -> Float[Tensor, "H W"]:
@@ -139,8 +140,7 @@ def _still_near(
 ) -> list[Bool[Tensor, " N"] | None]:
     """Tell which Gaussians of matter that does not loop are drawn in or beside an area."""
     meta = drawn.rasterization.meta
-    size = 2 * _REACH + 1
-    wide = functional.max_pool2d(area.float()[None, None], size, 1, _REACH)[0, 0] > 0
+    wide = _grown(area, _REACH)
     height, width = area.shape
     x = meta.means2d[:, 0].detach().floor().long().clamp(0, width - 1)
     y = meta.means2d[:, 1].detach().floor().long().clamp(0, height - 1)
@@ -152,29 +152,38 @@ def _still_near(
 def _blend(
     drawings: Sequence[Drawing], area: Bool[Tensor, "H W"], asked: frozenset[str]
 ) -> Drawing:
-    """Blend within the box around the area; outside of the area the first picture holds."""
+    """Blend around each part of the area; outside of the area the first picture holds."""
     first = drawings[0]
     shares = [drawing.outputs.pop("shares") for drawing in drawings]
-    if not bool(area.any()):
-        return first
-    box = _span(area.any(1)), _span(area.any(0))
-    within, weights = area[box], [share[box] for share in shares]
-    blended = {}
-    for name in asked:
-        values = [drawing.outputs[name][box] for drawing in drawings]
-        inside = within.view(within.shape + (1,) * (values[0].ndim - 2))
-        # what a later picture lacks outside of the area must not reach over its rim
-        values = [values[0], *(torch.where(inside, v, values[0]) for v in values[1:])]
-        mixed = blend_pictures(values, weights) if name == "rgb" else _mean(values, weights)
-        blended[name] = first.outputs[name].clone()
-        blended[name][box] = torch.where(inside, mixed, values[0])
+    blended = {name: first.outputs[name].clone() for name in asked}
+    for box, within in _parts(area):
+        weights = [share[box] for share in shares]
+        for name in asked:
+            values = [drawing.outputs[name][box] for drawing in drawings]
+            inside = within.view(within.shape + (1,) * (values[0].ndim - 2))
+            # what a later picture lacks outside of the area must not reach over its rim
+            values = [values[0], *(torch.where(inside, v, values[0]) for v in values[1:])]
+            mixed = blend_pictures(values, weights) if name == "rgb" else _mean(values, weights)
+            blended[name][box] = torch.where(inside, mixed, values[0])
     return Drawing(blended, first.rasterization)
 
 
-def _span(marked: Bool[Tensor, " S"]) -> slice:
-    """Give the rows or columns that are marked and those that blending looks at beside them."""
-    places = torch.nonzero(marked)[:, 0]
-    return slice(max(int(places[0]) - BLEND_REACH, 0), int(places[-1]) + 1 + BLEND_REACH)
+def _parts(area: Bool[Tensor, "H W"]) -> list[tuple[tuple[slice, slice], Bool[Tensor, "h w"]]]:
+    """Split an area into parts that blending does not connect.
+
+    Returns:
+        the box of each part, with all that blending it looks at, and the part within the box.
+    """
+    labels = np.empty(area.shape, np.int32)
+    ndimage.label(_grown(area, BLEND_REACH).numpy(), output=labels)
+    boxes = ndimage.find_objects(labels)
+    own = [torch.from_numpy(labels[box] == number + 1) for number, box in enumerate(boxes)]
+    return [(box, mask & area[box]) for box, mask in zip(boxes, own, strict=True)]
+
+
+def _grown(area: Bool[Tensor, "H W"], pixels: int) -> Bool[Tensor, "H W"]:
+    size = 2 * pixels + 1
+    return torch.from_numpy(cv2.dilate(area.numpy().astype(np.uint8), np.ones((size, size)))) > 0
 
 
 def _mean(values: Sequence[Tensor], shares: Sequence[Float[Tensor, "H W"]]) -> Tensor:

@@ -58,6 +58,25 @@ def sweep_times(first: float, last: float, fps: float, seconds: float | None) ->
     return [first + (last - first) * index / (count - 1) for index in range(count)]
 
 
+def loop_times(scene: Scene, fps: float, seconds: float | None) -> list[float]:
+    """Spread whole loops of a scene over a video, without its last frame, which is the first.
+
+    Args:
+        fps: of the video.
+        seconds: its length; by default that of one loop. Loops are played a little faster or
+            slower to fill it.
+
+    Raises:
+        UsageError: the scene does not loop.
+    """
+    if scene.period is None:
+        raise UsageError("--loop for a scene that does not loop", mend="Render it without --loop")
+    length = scene.period / scene.fps
+    count = max(round((length if seconds is None else seconds) * fps), 2)
+    loops = max(round(count / fps / length), 1)
+    return [loops * scene.period * index / count for index in range(count)]
+
+
 def resize_views(views: Sequence[View], size: int) -> list[View]:
     """Give every camera `size` pixels along its longer side, keeping the shape of its picture."""
     return [replace(view, camera=_resized(view.camera, size)) for view in views]

@@ -53,7 +53,7 @@ def demo(
     say(f"training {method} on the embedded example {chosen.example}")
     run = train(method, capture, out=out, overwrite=overwrite, **chosen.demo)
     say("rendering an orbit around it")
-    videos = render(run, path="orbit", outputs="rgb", **chosen.demo_render)
+    videos = render(run, outputs="rgb", **chosen.demo_render)
     say("measuring it")
     metrics = evaluate(run)
     return DemoResult(run, tuple(videos), run.report_path, metrics)

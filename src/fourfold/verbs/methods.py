@@ -32,10 +32,12 @@ class Method:
     run. `lpips` is the metric, or None where its weights are not given."""
     example: str
     """Name of its embedded example."""
+    photo: bool = False
+    """Whether its input is one photo, which has options of its own."""
     demo: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """Settings with which the embedded example is trained in a minute or two."""
     demo_render: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    """Options with which its orbit is rendered."""
+    """Options with which its video is rendered."""
 
     def load(self, part: str) -> Callable[..., Any]:
         """Import a part: "config", "train" or "evaluate"."""
@@ -61,6 +63,15 @@ METHODS = {
         evaluate="fourfold.methods.osn.evaluate:evaluate",
         example="tabletop",
         demo_render=MappingProxyType({"scales": "grid2x2"}),
+    ),
+    "mom": Method(
+        name="mom",
+        summary="A landscape photo with regions and hints: an endless 4D scene.",
+        config="fourfold.methods.mom.config:MOMConfig",
+        train="fourfold.methods.mom.train:train",
+        evaluate="fourfold.methods.mom.evaluate:evaluate",
+        example="valley",
+        demo_render=MappingProxyType({"loop": True}),
     ),
 }
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from fourfold.verbs.drawing import Looks
     from fourfold.verbs.scale_choice import Choices
 
+SWEEPS = ("orbit", "elevation")
+SHIFTS = ("zoom-in", "side", "up-down", "circle")
+PATHS = ("input", *SWEEPS, *SHIFTS)
 OUTPUTS = ("rgb", "depth", "objects", "flow", "tracks")
 # Longer side of a grid's tiles, where nobody says and the frames are larger.
 _TILE = 640
@@ -32,8 +35,13 @@ _TILE = 640
 class RenderOptions:
     """What to render, and how."""
 
-    path: Annotated[str, arg(metavar="PATH")] = "orbit"
-    """Camera: input (as filmed), orbit (to both sides), elevation (up, down), or a camera file."""
+    path: Annotated[str, arg(metavar="PATH")] = ""
+    """Camera: input (as filmed), orbit (to both sides), elevation (up, down); zoom-in, side,
+    up-down or circle (a little, for landscapes); or a camera file. orbit by default, circle for a
+    scene that loops."""
+    loop: bool = False
+    """Make a video that goes on seamlessly where it ends: whole loops of the scene, and a path that
+    comes back. For scenes that loop."""
     outputs: Annotated[str, arg(metavar="LIST")] = "rgb"
     """Some of rgb,depth,objects,flow,tracks: a video for each."""
     format: Literal["mp4", "gif", "png"] = "mp4"
@@ -91,6 +99,8 @@ def render(
     outputs = split_outputs(options.outputs)
     run = load_run(run)
     scene = load_scene(run)
+    if not options.path:
+        options = replace(options, path="orbit" if scene.period is None else "circle")
     fps = options.fps if options.fps is not None else scene.fps
     chosen = choose_scales(options.scales, scene, run, options.seed)
     if chosen.note and progress:
@@ -167,20 +177,26 @@ def _views(scene: Scene, options: RenderOptions, fps: float, num_tiles: int) -> 
     from fourfold.verbs.camera_file import file_path
     from fourfold.verbs.camera_path import (
         input_path,
+        loop_times,
         parse_times,
         resize_views,
         sweep_path,
         sweep_times,
     )
+    from fourfold.verbs.landscape_path import landscape_path
 
     _check(options, fps)
     first, last = parse_times(options.time, scene.num_frames)
     times = [first + step for step in range(int(last - first) + 1)]
+    spread = sweep_times(first, last, fps, options.seconds)
+    if options.loop:
+        times = spread = loop_times(scene, fps, options.seconds)
     if options.path == "input":
         views = input_path(scene, times)
-    elif options.path in ("orbit", "elevation"):
-        spread = sweep_times(first, last, fps, options.seconds)
+    elif options.path in SWEEPS:
         views = sweep_path(scene, spread, options.angle, options.path)
+    elif options.path in SHIFTS:
+        views = landscape_path(scene, options.path, spread, options.loop)
     else:
         views = file_path(Path(options.path), scene, times)
     size = options.size
@@ -190,11 +206,12 @@ def _views(scene: Scene, options: RenderOptions, fps: float, num_tiles: int) -> 
 
 
 def _check(options: RenderOptions, fps: float) -> None:
-    known = ("input", "orbit", "elevation")
-    if options.path not in known and not Path(options.path).is_file():
+    if options.path not in PATHS and not Path(options.path).is_file():
         raise UsageError(
-            f"no camera path {options.path!r}", expected=f"{', '.join(known)} or a camera file"
+            f"no camera path {options.path!r}", expected=f"{', '.join(PATHS)} or a camera file"
         )
+    if options.loop and options.time is not None:
+        raise UsageError("--loop with --time", expected="one of them: a loop is all of the time")
     if not fps > 0:
         raise UsageError(f"{fps:g} frames per second", expected="a positive number")
     if options.size is not None and options.size < 16:
@@ -206,6 +223,6 @@ def _check(options: RenderOptions, fps: float) -> None:
 
 
 def _file(folder: Path, options: RenderOptions, output: str, suffix: str) -> Path:
-    path = options.path if options.path in ("input", "orbit", "elevation") else "path"
+    path = options.path if options.path in PATHS else "path"
     ending = "" if options.format == "png" else f".{options.format}"
     return folder / f"{path}_{output}{suffix}{ending}"
