@@ -17,20 +17,28 @@ from fourfold.capture.description import (
     require_frames,
     require_masks,
 )
+from fourfold.capture.hints import Hint
+from fourfold.capture.landscape_truth import LandscapeTruth, LandscapeView
 from fourfold.capture.opening import open_capture
 from fourfold.capture.osn_views import TestView
 from fourfold.capture.osn_writing import OsnFrames, OsnTruth, write_osn
+from fourfold.capture.photo import photo_capture
+from fourfold.capture.regions import REGION_KINDS, region_kind
 from fourfold.capture.rigid_truth import RigidTruth
 from fourfold.capture.truth import NovelView, Tracks, Truth
 from fourfold.capture.writing import FilmedView, write_capture
 
 __all__ = [
     "BACKGROUND",
+    "REGION_KINDS",
     "BodiesFolder",
     "Capture",
     "Description",
     "FilmedView",
+    "Hint",
     "KeyPoints",
+    "LandscapeTruth",
+    "LandscapeView",
     "NovelView",
     "ObjectDescription",
     "OsnFrames",
@@ -45,8 +53,10 @@ __all__ = [
     "describe",
     "fill_bodies",
     "open_capture",
+    "photo_capture",
     "read_bodies",
     "read_trajectories",
+    "region_kind",
     "require_frames",
     "require_masks",
     "write_bodies",

@@ -12,9 +12,19 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fourfold.capture.bodies import RigidBody
+from fourfold.capture.hints import Hint
+from fourfold.capture.landscape_truth import LandscapeTruth, is_landscape_truth
 from fourfold.capture.names import natural_key
+from fourfold.capture.regions import MOTION, region_kind
 from fourfold.capture.rigid_truth import RigidTruth
-from fourfold.capture.sizes import fit_size, scale_depth, scale_image, scale_mask, straighten
+from fourfold.capture.sizes import (
+    fit_size,
+    scale_depth,
+    scale_field,
+    scale_image,
+    scale_mask,
+    straighten,
+)
 from fourfold.capture.source import Source
 from fourfold.capture.truth import Truth
 from fourfold.errors import InputError
@@ -34,7 +44,7 @@ class Capture:
         held_out_views: names of the views that the layout keeps for testing.
         fps: frames per second of the selected frames; mean rate where it varies.
         fps_assumed: whether nothing says the frame rate.
-        channels: of "image", "mask", "depth", "camera", "inpainted".
+        channels: of "image", "mask", "depth", "camera", "inpainted", "hint", "motion".
         notes: what a user should know about this input, sentences.
         truth: what a synthetic capture knows, None otherwise; for evaluation only.
     """
@@ -85,6 +95,8 @@ class Capture:
             "depth": source.depth,
             "camera": source.cameras,
             "inpainted": source.inpainted,
+            "hint": source.hints,
+            "motion": source.motion_field,
         }
         return frozenset(name for name, entries in present.items() if entries)
 
@@ -105,7 +117,7 @@ class Capture:
         """
         key = self._key(frame, view)
         image = self._source.images[key]()
-        if not self._source.prescaled:
+        if "image" not in self._source.prescaled:
             image = self._fitting(image, key, "picture")
             image = scale_image(self._straight(image, key), self.size(view))
         return torch.from_numpy(np.ascontiguousarray(image, dtype=np.float32)).clamp_(0, 1)
@@ -124,7 +136,10 @@ class Capture:
             raise InputError(
                 f"the view {key[0]} has no masks", path=self.path, frame=key[1], expected="masks"
             )
-        stored = self._fitting(self._source.masks[key](), key, "mask")
+        stored = self._source.masks[key]()
+        if "mask" in self._source.prescaled:
+            return torch.from_numpy(stored)
+        stored = self._fitting(stored, key, "mask")
         return torch.from_numpy(np.stack([self._small_mask(mask, key) for mask in stored]))
 
     def depth(self, frame: int, view: int = 0) -> Float[Tensor, "H W"] | None:
@@ -162,6 +177,25 @@ class Capture:
         mask = self._small_mask(pair[1](), key)
         return torch.from_numpy(np.ascontiguousarray(image)).clamp_(0, 1), torch.from_numpy(mask)
 
+    @cached_property
+    def hints(self) -> tuple[Hint, ...]:
+        """The arrows drawn on a photo, in working pixels; () for other captures."""
+        stored = self.stored_size()
+        factors = self.width / stored[0], self.height / stored[1]
+        return tuple(hint.resized(*factors) for hint in self._source.hints)
+
+    def motion_field(self) -> Float[Tensor, "H W 2"] | None:
+        """Read a photo's dense motion: working pixels per frame at 30 per second; None if absent.
+
+        It is 0 outside the moving regions.
+        """
+        if self._source.motion_field is None:
+            return None
+        field = torch.from_numpy(scale_field(self._source.motion_field(), self.size()))
+        kinds = [region_kind(name) for name in self.object_names]
+        moving = self.masks(0)[[kind == MOTION for kind in kinds]].any(0)
+        return field * moving[..., None]
+
     def camera(self, frame: int, view: int = 0) -> Camera | None:
         """Return the camera in working pixels, without distortion; None where unknown."""
         key = self._key(frame, view)
@@ -197,9 +231,17 @@ class Capture:
     def truth(self) -> Truth | None:
         """What a synthetic capture knows about its scene; None for real ones."""
         folder = self._source.truth_folder
-        if folder is None:
+        if folder is None or is_landscape_truth(folder):
             return None
         return Truth(folder, self.frames, self.size())
+
+    @cached_property
+    def landscape_truth(self) -> LandscapeTruth | None:
+        """What a synthetic photo knows about its landscape; None for others."""
+        folder = self._source.truth_folder
+        if folder is None or not is_landscape_truth(folder):
+            return None
+        return LandscapeTruth(folder, self.size())
 
     @cached_property
     def rigid_truth(self) -> RigidTruth | None:
@@ -236,7 +278,7 @@ class Capture:
             self.object_names,
             sorted(self._sizes.items()),
         )
-        digest.update(repr(rest).encode())
+        digest.update(repr((*rest, *self._source.settings)).encode())
         return digest.hexdigest()[:32]
 
     def __repr__(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fourfold.capture.capture import Capture
 from fourfold.capture.mask_files import LAYOUT_OF_MASKS
+from fourfold.capture.regions import MOTION, region_kind
 from fourfold.errors import InputError
 
 _MIN_FRAMES = 2
@@ -38,6 +39,7 @@ class Description:
         seconds: from the first frame to the last.
         width, height: working size of the first view; stored_*: its size on disk.
         objects: what the masks show.
+        hint_speeds: of each motion hint, working pixels per frame at 30 per second.
         missing: method -> what it needs and the capture lacks, phrases; empty if it can run.
     """
 
@@ -55,6 +57,7 @@ class Description:
     stored_height: int
     channels: tuple[str, ...]
     objects: tuple[ObjectDescription, ...]
+    hint_speeds: tuple[float, ...]
     missing: dict[str, tuple[str, ...]]
     notes: tuple[str, ...]
     has_truth: bool
@@ -83,9 +86,11 @@ def describe(capture: Capture) -> Description:
         stored_height=stored[1],
         channels=tuple(sorted(capture.channels)),
         objects=_objects(capture),
+        hint_speeds=tuple(hint.speed for hint in capture.hints),
         missing={
             "dreamscene4d": _missing_for_dreamscene4d(capture),
             "osn": _missing_for_osn(capture),
+            "mom": _missing_for_mom(capture),
         },
         notes=capture.notes,
         has_truth=capture.truth is not None or capture.rigid_truth is not None,
@@ -127,6 +132,21 @@ def _missing_for_osn(capture: Capture) -> tuple[str, ...]:
         missing.append("rigid bodies (fourfold prepare sfm CAPTURE --out DIR, then --bodies DIR)")
     if capture.num_frames < _MIN_FRAMES:
         missing.append("a second frame")
+    return tuple(missing)
+
+
+def _missing_for_mom(capture: Capture) -> tuple[str, ...]:
+    missing = []
+    if capture.layout != "photo":
+        missing.append("a photo (give one picture, or the JSON of the drawing on it)")
+    kinds = [region_kind(name) for name in capture.object_names]
+    moving = capture.areas[0][[kind == MOTION for kind in kinds]] if kinds else None
+    if moving is None or not moving.any():
+        missing.append(
+            "a region that moves (fourfold prepare draw PHOTO --out DIR, or --masks FILE)"
+        )
+    if not capture.hints and not capture.has("motion"):
+        missing.append("motion hints (fourfold prepare draw), or --motion-field FILE")
     return tuple(missing)
 
 

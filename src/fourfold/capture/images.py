@@ -6,8 +6,10 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
+import cv2
 import numpy as np
 from jaxtyping import Bool, Float, UInt8
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
@@ -23,20 +25,25 @@ _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
 
 @contextmanager
-def opened(path: Path, frame: str | None = None) -> Iterator[Image.Image]:
+def opened(
+    path: Path, frame: str | None = None, data: bytes | None = None
+) -> Iterator[Image.Image]:
     """Open a picture file; every way in which it can be damaged becomes an `InputError`.
+
+    Args:
+        data: the picture's file, where it is embedded in the file at `path`.
 
     Raises:
         InputError: the file is not there, empty, not a picture, cut off, or too large.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path if data is None else BytesIO(data)) as image:
             yield image
     except (FileNotFoundError, PermissionError, IsADirectoryError) as error:
         reason = (error.strerror or "cannot be read").lower()
         raise InputError(f"cannot read the picture: {reason}", path=path, frame=frame) from error
     except UnidentifiedImageError as error:
-        empty = path.stat().st_size == 0
+        empty = (path.stat().st_size if data is None else len(data)) == 0
         reason = "the file is empty (0 bytes)" if empty else "the file is not a picture"
         raise _damaged(reason, path, frame) from error
     except Image.DecompressionBombError as error:
@@ -57,21 +64,28 @@ def _damaged(reason: str, path: Path, frame: str | None) -> InputError:
     )
 
 
-def image_size(path: Path, frame: str | None = None) -> tuple[int, int]:
+def image_size(path: Path, frame: str | None = None, data: bytes | None = None) -> tuple[int, int]:
     """Read the (width, height) of a picture as it is to be shown, from its header alone.
 
     Raises:
         InputError: the file is not a readable picture.
     """
-    with opened(path, frame) as image:
+    with opened(path, frame, data) as image:
         width, height = image.size
         sideways = _orientation(image) in _SIDEWAYS
     return (height, width) if sideways else (width, height)
 
 
+def has_exif(image: Image.Image) -> bool:
+    """Say whether an opened picture may have EXIF before its pixels.
+
+    Pillow decodes a whole PNG to look for EXIF behind the pixels, where nobody puts it.
+    """
+    return image.format != "PNG" or bool(_PNG_EXIF & set(image.info))
+
+
 def _orientation(image: Image.Image) -> int | None:
-    # Pillow decodes a whole PNG to look for EXIF behind the pixels, where nobody puts it.
-    if image.format == "PNG" and not _PNG_EXIF & set(image.info):
+    if not has_exif(image):
         return None
     return image.getexif().get(ExifTags.Base.Orientation)
 
@@ -100,7 +114,7 @@ def has_alpha(path: Path, frame: str | None = None) -> bool:
         InputError: the file is not a readable picture.
     """
     with opened(path, frame) as image:
-        return image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info
+        return _may_be_transparent(image)
 
 
 def read_image(path: Path, frame: str | None = None) -> Float[np.ndarray, "H W 3"]:
@@ -120,9 +134,49 @@ def read_image(path: Path, frame: str | None = None) -> Float[np.ndarray, "H W 3
         deep = _read_deep(upright)
         if deep is not None:
             return np.repeat(deep[..., None], 3, axis=2)
-        if upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info:
+        if _may_be_transparent(upright):
             return over_white(np.asarray(upright.convert("RGBA")))
         return np.asarray(upright.convert("RGB"), dtype=np.float32) / 255
+
+
+def read_shrunk(
+    path: Path, size: tuple[int, int], frame: str | None = None, data: bytes | None = None
+) -> Float[np.ndarray, "H W 3"]:
+    """Read a picture as `read_image` does, shrunk to (width, height) by area averages.
+
+    Made for photos of many megapixels: a JPEG is decoded at half, a quarter or an eighth of its
+    size where that is still twice what is asked for, and nothing larger than its bytes is made of
+    the full picture.
+
+    Raises:
+        InputError: the file is not a whole picture.
+    """
+    with opened(path, frame, data) as image:
+        wanted = size[::-1] if _orientation(image) in _SIDEWAYS else size
+        image.draft(None, (2 * wanted[0], 2 * wanted[1]))
+        upright = ImageOps.exif_transpose(image)
+        deep = _read_deep(upright)
+        if deep is not None:
+            return np.repeat(_shrunk(deep, size)[..., None], 3, axis=2)
+        colors = _on_white(upright) if _may_be_transparent(upright) else upright.convert("RGB")
+        return _shrunk(np.asarray(colors), size).astype(np.float32) / 255
+
+
+def _shrunk(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if values.shape[1::-1] == size:
+        return values
+    return cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+
+
+def _may_be_transparent(image: Image.Image) -> bool:
+    return image.mode in {"RGBA", "LA", "PA"} or "transparency" in image.info
+
+
+def _on_white(image: Image.Image) -> Image.Image:
+    rgba = image.convert("RGBA")
+    shown = Image.new("RGB", rgba.size, "white")
+    shown.paste(rgba, mask=rgba.getchannel("A"))
+    return shown
 
 
 def read_alpha(path: Path, frame: str | None = None) -> Bool[np.ndarray, "H W"]:
@@ -133,7 +187,7 @@ def read_alpha(path: Path, frame: str | None = None) -> Bool[np.ndarray, "H W"]:
     """
     with opened(path, frame) as image:
         upright = ImageOps.exif_transpose(image)
-        if not (upright.mode in {"RGBA", "LA", "PA"} or "transparency" in upright.info):
+        if not _may_be_transparent(upright):
             raise InputError(
                 "the picture has no alpha channel, but the first frame has one",
                 path=path,

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 
 from fourfold.capture.cameras import read_json, read_own_cameras
 from fourfold.capture.capture import Capture
-from fourfold.capture.depths import find_depths
+from fourfold.capture.depths import find_depths, read_depth
 from fourfold.capture.names import match_frame
+from fourfold.capture.photo_channels import (
+    with_fov,
+    with_mask_file,
+    with_motion_file,
+    with_moving_region,
+    without_camera_note,
+)
 from fourfold.capture.readers import READERS
 from fourfold.capture.readers.frames import with_masks
 from fourfold.capture.readers.rigid import with_bodies
 from fourfold.capture.readers.transforms import read_transforms, transforms_cameras
-from fourfold.capture.source import FrameSelection, ReadOptions, Source
+from fourfold.capture.source import DEFAULT_MAX_SIZE, FrameSelection, ReadOptions, Source
 from fourfold.errors import InputError, UsageError
 from fourfold.files import recover_folder
 from fourfold.geometry import Camera
@@ -23,13 +32,15 @@ from fourfold.geometry import Camera
 def open_capture(
     path: str | os.PathLike[str],
     *,
-    max_size: int = 720,
+    max_size: int | None = None,
     frames: str | None = None,
     masks: str | os.PathLike[str] | None = None,
     cameras: str | os.PathLike[str] | None = None,
     depth: str | os.PathLike[str] | None = None,
     bodies: str | os.PathLike[str] | None = None,
     fps: float | None = None,
+    fov: float | None = None,
+    motion_field: str | os.PathLike[str] | None = None,
 ) -> Capture:
     """Open a video, a picture or a folder of any known layout; nothing is written to it.
 
@@ -37,52 +48,64 @@ def open_capture(
 
     Args:
         path: the file or folder.
-        max_size: longer side in pixels to which larger frames are scaled; none is enlarged.
+        max_size: longer side in pixels to which larger frames are scaled; none is enlarged. By
+            default 1280 for a photo, 720 for all else.
         frames: "a:b:step", positions from 0, b not included; all if None.
-        masks: folder of masks for a single view: `<frame>.png` or `<object>/<frame>.png`.
+        masks: folder of masks for a single view: `<frame>.png` or `<object>/<frame>.png`; of a
+            photo also one picture, white where matter moves.
         cameras: a nerfstudio or D-NeRF transforms.json, or a cameras.json of ours, in the place of
             the capture's own cameras and bodies; beside `bodies`, of the lens only.
-        depth: folder of depth maps for a single view: .npy, 16-bit .png or .pfm.
+        depth: folder of depth maps for a single view: .npy, 16-bit .png or .pfm; of a single frame
+            also the map itself.
         bodies: folder of rigid bodies for a single view, as `fourfold prepare sfm` and the original
             OSN write it; the cameras' poses are then those of its background.
         fps: frames per second, in the place of what the input says.
+        fov: of a photo, the vertical field of view in degrees, in the place of what its EXIF says.
+        motion_field: of a photo, a file of its motion, pixels of its own grid per frame at 30 per
+            second: .flo, .npz, or .npy of shape (h, w, 2), (2, h, w) or (1, 2, h, w).
 
     Raises:
         InputError: there is no such thing, no reader knows it, or it is damaged.
         UsageError: an option has no meaning, or does not fit the capture.
     """
-    if max_size < 1:
+    if max_size is not None and max_size < 1:
         raise UsageError(f"the maximal size is {max_size}", expected="a number of pixels from 1 up")
     if fps is not None and not fps > 0:
         raise UsageError(f"the frame rate is {fps}", expected="frames per second above 0")
+    if fov is not None and cameras is not None:
+        raise UsageError("a camera file and a field of view", expected="one of them")
     # Resolved, so that a capture has one name and one fingerprint wherever it is opened from.
     place = Path(path).resolve()
     if not place.exists() and place.name:
         recover_folder(place)
     if not place.exists():
         raise InputError("there is no such file or folder", path=place)
-    source = _read(place, ReadOptions(FrameSelection.parse(frames), max_size, fps))
+    reader = _reader(place)
+    longest: int = max_size or getattr(reader, "MAX_SIZE", DEFAULT_MAX_SIZE)
+    source: Source = reader.read(place, ReadOptions(FrameSelection.parse(frames), longest, fps))
     if any(extra is not None for extra in (masks, depth, cameras, bodies)):
         _require_one_view(source, place)
-    source = source if masks is None else _with_masks(source, Path(masks))
+    source = source if masks is None else _with_masks(source, Path(masks), longest)
     source = source if depth is None else _with_depth(source, Path(depth))
     source = source if cameras is None else _with_cameras(source, Path(cameras))
     source = source if bodies is None else _with_bodies(source, Path(bodies).resolve())
-    return Capture(place, source, max_size)
+    source = source if fov is None else with_fov(source, fov)
+    if motion_field is not None:
+        source = with_motion_file(source, Path(motion_field))
+    return Capture(place, with_moving_region(source, longest), longest)
 
 
-def _read(path: Path, options: ReadOptions) -> Source:
-    # resolved, so that "." and links have their names
-    inside = path.resolve()
+def _reader(path: Path) -> ModuleType:
     for reader in READERS:
-        if reader.recognises(inside):
-            return reader.read(inside, options)
+        if reader.recognises(path):
+            return reader
     raise InputError(
         "no known layout in this folder",
         path=path,
         expected="frames (PNG, JPEG), a DAVIS or DreamScene4D folder (JPEGImages, Annotations), "
-        "transforms.json, images_train with segm_sam, ims with train_meta.json, or capture.json",
-        mend="Give a video file or one of these",
+        "transforms.json, images_train with segm_sam, ims with train_meta.json, capture.json, or "
+        "one photo with labelme's JSON",
+        mend="Give a video file, a photo or one of these",
     )
 
 
@@ -95,7 +118,9 @@ def _require_one_view(source: Source, path: Path) -> None:
         )
 
 
-def _with_masks(source: Source, folder: Path) -> Source:
+def _with_masks(source: Source, folder: Path, max_size: int) -> Source:
+    if folder.is_file():
+        return with_mask_file(source, folder, max_size)
     masked = with_masks(source, folder)
     if masked.objects == source.objects or source.rigid_truth_folder is None:
         return masked
@@ -115,6 +140,10 @@ def _with_bodies(source: Source, folder: Path) -> Source:
 def _with_depth(source: Source, folder: Path) -> Source:
     view = source.views[0]
     size = source.sizes[view]
+    if folder.is_file() and len(source.frames) == 1:
+        frame = source.frames[0]
+        loader = partial(read_depth, folder, size, frame=frame)
+        return replace(source, depth={(view, frame): loader}, files=(*source.files, folder))
     loaders, files = find_depths(folder, source.frames, source.known_frames, size)
     depth = {(view, frame): loader for frame, loader in loaders.items()}
     return replace(source, depth=depth, files=source.files + files)
@@ -128,7 +157,7 @@ def _with_cameras(source: Source, file: Path) -> Source:
     else:
         cameras = read_own_cameras(file, source.views, source.frames, source.sizes)
         cameras = {frame: cameras[view, frame] for frame in source.frames}
-    notes = source.notes
+    notes = without_camera_note(source.notes)
     if source.bodies:
         # they are posed in the frames of other cameras, and would contradict these
         notes = (*notes, "the cameras given are used, and the capture's own bodies put aside")

@@ -21,6 +21,16 @@ def fit_size(size: tuple[int, int], max_size: int) -> tuple[int, int]:
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
 
+def same_aspect(size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Say whether two sizes (width, height) are one picture's, up to a pixel of the smaller.
+
+    >>> same_aspect((1920, 1080), (853, 480)), same_aspect((1920, 1080), (1024, 768))
+    (True, False)
+    """
+    small, large = sorted((size, other))
+    return abs(large[1] * small[0] / large[0] - small[1]) <= 1
+
+
 def scale_image(
     image: Float[np.ndarray, "H W 3"], size: tuple[int, int]
 ) -> Float[np.ndarray, "h w 3"]:
@@ -43,6 +53,18 @@ def scale_depth(depth: Float[np.ndarray, "H W"], size: tuple[int, int]) -> Float
     rows = ((np.arange(size[1]) + 0.5) * height / size[1]).astype(int)
     columns = ((np.arange(size[0]) + 0.5) * width / size[0]).astype(int)
     return depth[rows[:, None], columns[None, :]]
+
+
+def scale_field(
+    field: Float[np.ndarray, "H W 2"], size: tuple[int, int]
+) -> Float[np.ndarray, "h w 2"]:
+    """Scale a field of vectors in pixels, x then y, to another number of pixels; float32."""
+    height, width = field.shape[:2]
+    if (width, height) != size:
+        shrinking = size[0] < width and size[1] < height
+        mode = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+        field = cv2.resize(field, size, interpolation=mode)
+    return field * np.array((size[0] / width, size[1] / height), np.float32)
 
 
 def straighten(values: np.ndarray, camera: Camera, *, nearest: bool = False) -> np.ndarray:

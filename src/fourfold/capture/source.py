@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from fourfold.capture.bodies import RigidBody
+from fourfold.capture.hints import Hint
 from fourfold.errors import InputError, UsageError
 from fourfold.geometry import Camera
 
@@ -20,6 +21,10 @@ ImageLoader = Callable[[], Float[np.ndarray, "H W 3"]]
 MaskLoader = Callable[[], Bool[np.ndarray, "H W"]]
 MasksLoader = Callable[[], Bool[np.ndarray, "K H W"]]
 DepthLoader = Callable[[], Float[np.ndarray, "H W"]]
+FieldLoader = Callable[[], Float[np.ndarray, "h w 2"]]
+
+# Longer side of a capture where neither the user nor its layout says another.
+DEFAULT_MAX_SIZE = 720
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,7 @@ class ReadOptions:
     """What the user asked of a reader: which frames, how large, how fast."""
 
     selection: FrameSelection = field(default_factory=FrameSelection)
-    max_size: int = 720
+    max_size: int = DEFAULT_MAX_SIZE
     fps: float | None = None
 
 
@@ -135,5 +140,10 @@ class Source:
     unposed: frozenset[tuple[str, str]] = frozenset()
     # a capture in OSN's layout, whose truth lies beside the input
     rigid_truth_folder: Path | None = None
-    # a video is decoded once, at the working size
-    prescaled: bool = False
+    # channels whose loaders give the working size: a video is decoded once, a photo by parts
+    prescaled: frozenset[str] = frozenset()
+    # of a single photo: arrows in stored pixels, and a field in pixels of its own grid per frame
+    hints: tuple[Hint, ...] = ()
+    motion_field: FieldLoader | None = None
+    # what the user asked for that changes the input, beside files and sizes; for the fingerprint
+    settings: tuple[str, ...] = ()

@@ -95,13 +95,17 @@ def _facts(found: Description) -> dict[str, str]:
     if (found.stored_width, found.stored_height) != (found.width, found.height):
         size += f", shrunk from {found.stored_width}x{found.stored_height}"
     assumed = ", an assumption: --fps says it" if found.fps_assumed else ""
-    return {
+    facts = {
         "views": views,
         "frames": f"{len(found.frames)} ({found.frames[0]} … {found.frames[-1]})",
         "time": f"{found.seconds:.2f} s at {found.fps:g} frames per second{assumed}",
         "size": size,
         "channels": ", ".join(found.channels) + (", truth" if found.has_truth else ""),
     }
+    if found.hint_speeds:
+        slow, fast = min(found.hint_speeds), max(found.hint_speeds)
+        facts["hints"] = f"{len(found.hint_speeds)}, {slow:.2f} to {fast:.2f} pixels per frame"
+    return facts
 
 
 def _print_objects(found: Description) -> None:

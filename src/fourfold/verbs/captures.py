@@ -9,7 +9,7 @@ from fourfold.capture import Capture, open_capture
 from fourfold.errors import InputError, UsageError
 from fourfold.files import write_atomic
 from fourfold.training import Run, from_plain, read_yaml, to_plain, write_yaml
-from fourfold.verbs.options import CaptureOptions
+from fourfold.verbs.options import CaptureOptions, PhotoOptions
 
 _OPTIONS = "capture.yml"
 
@@ -26,15 +26,17 @@ def open_with(
         if options is not None:
             raise UsageError("capture options with a capture that is open already")
         return capture, None
-    options = options or CaptureOptions()
+    options = options or PhotoOptions()
     return open_capture(capture, **asdict(options)), options
 
 
 def remember_options(run: Run, options: CaptureOptions | None) -> None:
     """Write how the capture was read into the run (`capture.yml`), for `capture_of`."""
     if options is not None:
-        named = ("masks", "cameras", "depth", "bodies")
-        places = {name: place for name in named if (place := getattr(options, name)) is not None}
+        named = ("masks", "cameras", "depth", "bodies", "motion_field")
+        places = {
+            name: place for name in named if (place := getattr(options, name, None)) is not None
+        }
         # Resolved, so that the run can be measured from any folder.
         options = replace(options, **{name: Path(p).resolve() for name, p in places.items()})
         write_atomic(run.path / _OPTIONS, write_yaml(to_plain(options)))
@@ -47,9 +49,9 @@ def capture_of(run: Run) -> Capture:
         InputError: it is gone, or is not what it was.
     """
     file = run.path / _OPTIONS
-    options = CaptureOptions()
+    options = PhotoOptions()
     if file.is_file():
-        options = from_plain(CaptureOptions, read_yaml(file), path=file)
+        options = from_plain(PhotoOptions, read_yaml(file), path=file)
     capture = open_capture(run.capture_path, **asdict(options))
     if capture.fingerprint() != run.capture_fingerprint:
         raise InputError(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fourfold.errors import InputError, UsageError
-from fourfold.verbs.options import CaptureOptions
+from fourfold.verbs.options import CaptureOptions, PhotoOptions
 
 if TYPE_CHECKING:
     from fourfold.capture import Description
@@ -22,7 +22,7 @@ def info(path: str | Path, options: CaptureOptions | None = None) -> Description
     from fourfold.capture import describe, open_capture
 
     _refuse_run(Path(path))
-    return describe(open_capture(path, **asdict(options or CaptureOptions())))
+    return describe(open_capture(path, **asdict(options or PhotoOptions())))
 
 
 def _refuse_run(path: Path) -> None:

@@ -1,10 +1,29 @@
 """One reader per layout on disk, in the order in which they are asked.
 
-A reader is a module with `LAYOUT`, `recognises(path)` and `read(path, options) -> Source`.
+A reader is a module with `LAYOUT`, `recognises(path)` and `read(path, options) -> Source`; one with
+`MAX_SIZE` has another working size by default than the rest.
 """
 
 from types import ModuleType
 
-from fourfold.capture.readers import davis, dynamic_gaussians, frames, osn, own, transforms, video
+from fourfold.capture.readers import (
+    davis,
+    dynamic_gaussians,
+    frames,
+    osn,
+    own,
+    photo,
+    transforms,
+    video,
+)
 
-READERS: tuple[ModuleType, ...] = (own, dynamic_gaussians, osn, transforms, davis, frames, video)
+READERS: tuple[ModuleType, ...] = (
+    own,
+    dynamic_gaussians,
+    osn,
+    transforms,
+    photo,
+    davis,
+    frames,
+    video,
+)

@@ -1,4 +1,4 @@
-"""Layout "frames": a folder of pictures, or one picture; masks in a folder `masks` beside them."""
+"""Layout "frames": a folder of pictures; masks in a folder `masks` beside them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from fourfold.capture.mask_files import find_masks
-from fourfold.capture.names import IMAGE_SUFFIXES, has_images
-from fourfold.capture.readers.folder import read_picture_folder, source_of_pictures
+from fourfold.capture.names import has_images
+from fourfold.capture.readers.folder import read_picture_folder
 from fourfold.capture.source import MasksLoader, ReadOptions, Source
 
 LAYOUT = "frames"
@@ -15,9 +15,7 @@ _PICTURE_FOLDERS = ("images", "frames", "rgb")
 
 
 def recognises(path: Path) -> bool:
-    """Say whether the path is a picture, holds pictures, or holds a folder `images` of them."""
-    if path.is_file():
-        return path.suffix.lower() in IMAGE_SUFFIXES
+    """Say whether the path holds pictures, or a folder `images` of them."""
     return _pictures(path) is not None
 
 
@@ -27,8 +25,6 @@ def read(path: Path, options: ReadOptions) -> Source:
     Raises:
         InputError: pictures or masks are damaged or do not fit together.
     """
-    if path.is_file():
-        return source_of_pictures({path.stem: path}, path, LAYOUT, options)
     source = read_picture_folder(_pictures(path) or path, LAYOUT, options)
     return with_masks(source, path / "masks") if (path / "masks").is_dir() else source
 
@@ -48,6 +44,7 @@ def with_masks(source: Source, folder: Path) -> Source:
         source,
         objects=found.objects,
         masks=masks,
+        prescaled=source.prescaled - {"mask"},
         files=source.files + found.files,
         notes=source.notes + found.notes,
     )

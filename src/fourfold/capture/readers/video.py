@@ -86,7 +86,7 @@ def read(path: Path, options: ReadOptions) -> Source:
         known_frames=frozenset(names),
         files=(path,),
         notes=(note,) if decoded.is_hdr else (),
-        prescaled=True,
+        prescaled=frozenset({"image"}),
     )
 
 
