@@ -18,6 +18,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "demo": "fourfold.verbs",
+    "draw": "fourfold.verbs",
     "eval": "fourfold.verbs",
     "export": "fourfold.verbs",
     "info": "fourfold.verbs",
@@ -28,6 +29,7 @@ _HOMES = {
     "train": "fourfold.verbs",
     "Capture": "fourfold.capture",
     "open_capture": "fourfold.capture",
+    "photo_capture": "fourfold.capture",
     "Camera": "fourfold.geometry",
     "Gaussians": "fourfold.scene",
     "Scene": "fourfold.scene",
@@ -41,6 +43,7 @@ _HOMES = {
 __all__ = [
     "__version__",
     "demo",
+    "draw",
     "eval",
     "export",
     "info",
@@ -51,6 +54,7 @@ __all__ = [
     "train",
     "Capture",
     "open_capture",
+    "photo_capture",
     "Camera",
     "Gaussians",
     "Scene",
@@ -61,12 +65,23 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from fourfold.capture import Capture, open_capture
+    from fourfold.capture import Capture, open_capture, photo_capture
     from fourfold.errors import FourfoldError, InputError
     from fourfold.geometry import Camera
     from fourfold.scene import Gaussians, Scene, SceneObject
     from fourfold.training import Run
-    from fourfold.verbs import demo, eval, export, info, prepare, render, sample, synth, train
+    from fourfold.verbs import (
+        demo,
+        draw,
+        eval,
+        export,
+        info,
+        prepare,
+        render,
+        sample,
+        synth,
+        train,
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -11,8 +11,9 @@ from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
 
 import fourfold
 from fourfold.cli.next_steps import after_sfm
+from fourfold.verbs.draw import DrawOptions
 from fourfold.verbs.methods import METHODS, Method
-from fourfold.verbs.options import CaptureOptions
+from fourfold.verbs.options import CaptureOptions, PhotoOptions
 from fourfold.verbs.prepare import SfmOptions
 from fourfold.verbs.render import RenderOptions
 from fourfold.verbs.sample import COUNT, ScaleMode
@@ -80,7 +81,7 @@ class Info(Command):
 
     path: Annotated[Positional[Path], arg(metavar="PATH")]
     """Video file, or folder of a capture."""
-    options: Annotated[CaptureOptions, arg(name="")] = field(default_factory=CaptureOptions)
+    options: Annotated[PhotoOptions, arg(name="")] = field(default_factory=PhotoOptions)
 
     def run(self) -> None:
         """Print the description."""
@@ -91,10 +92,11 @@ class Info(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Prepare(Command):
-    """Make what a method needs beside the frames: poses and points of rigid bodies (sfm)."""
+    """Make what a method needs beside the input: rigid bodies of a clip, a drawing on a photo."""
 
-    what: Annotated[Positional[Literal["sfm"]], arg(metavar="sfm")]
-    """sfm: structure from motion of the background and each object (needs pycolmap)."""
+    what: Annotated[Positional[Literal["sfm", "draw"]], arg(metavar="sfm|draw")]
+    """sfm: structure from motion of the background and each object (needs pycolmap). draw: regions
+    and motion hints on a photo, in the browser; fourfold prepare draw --help has its options."""
     capture: Annotated[Positional[Path], arg(metavar="CAPTURE")]
     """Video file, or folder of a capture with object masks."""
     out: Annotated[Path, arg(metavar="DIR")]
@@ -123,6 +125,32 @@ class Prepare(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PrepareDraw(Command):
+    """Draw what moves on a photo, and where to, in the browser; saved as labelme's JSON."""
+
+    what: Annotated[Positional[Literal["draw"]], arg(metavar="draw")]
+    """draw: opens a page with the photo, until Ctrl-C."""
+    photo: Annotated[Positional[Path], arg(metavar="PHOTO")]
+    """The picture, or the JSON of an earlier drawing on it."""
+    out: Annotated[Path, arg(metavar="DIR")]
+    """Folder for the drawing and a copy of the photo; a drawing that is there is gone on with."""
+    draw: Annotated[DrawOptions, arg(name="")] = field(default_factory=DrawOptions)
+
+    def run(self) -> None:
+        """Serve the page, and say where it is and what was saved."""
+        from fourfold.cli import printing
+        from fourfold.verbs.draw import next_command
+
+        def saved(file: Path) -> None:
+            printing.print_path("wrote", file)
+            printing.print_next(next_command(file))
+
+        fourfold.draw(
+            self.photo, out=self.out, options=self.draw, say=printing.announce, saved=saved
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Train(Command):
     """Train a method on a capture; the same command resumes a training that was stopped.
 
@@ -138,7 +166,7 @@ class Train(Command):
     overwrite: Flag = False
     """Begin anew where a run is there already."""
     config: Any
-    options: Annotated[CaptureOptions, arg(name="")] = field(default_factory=CaptureOptions)
+    options: Any
 
     def run(self) -> None:
         """Train, and say what can be done next."""
@@ -292,13 +320,15 @@ class Version(Command):
 def commands(words: Sequence[str]) -> Any:
     """Build the type of the command line, for tyro; `train` has the options of its METHOD.
 
-    METHOD is the first word after `train` that names one; without any, the first there is.
+    METHOD is the first word after `train` that names one; without any, the first there is. So it
+    is with `prepare` and what it prepares.
     """
+    step = next((word for word in words if word in ("sfm", "draw")), "sfm")
     method = next((word for word in words if word in METHODS), next(iter(METHODS)))
     kinds = {
         "demo": Demo,
         "info": Info,
-        "prepare": Prepare,
+        "prepare": PrepareDraw if step == "draw" else Prepare,
         "train": train_command(METHODS[method]),
         "sample": Sample,
         "render": Render,
@@ -313,10 +343,13 @@ def commands(words: Sequence[str]) -> Any:
 def train_command(method: Method) -> type[Train]:
     """Build the command `train` with the options of one method."""
     config: Any = method.load("config")
-    options = field(default_factory=config)
+    capture: Any = PhotoOptions if method.photo else CaptureOptions
     made = make_dataclass(
         "Train",
-        [("config", Annotated[config, arg(name="")], options)],
+        [
+            ("config", Annotated[config, arg(name="")], field(default_factory=config)),
+            ("options", Annotated[capture, arg(name="")], field(default_factory=capture)),
+        ],
         bases=(Train,),
         frozen=True,
         kw_only=True,

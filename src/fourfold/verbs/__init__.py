@@ -1,11 +1,12 @@
 """One function per verb. Torch is imported when a verb runs, not before."""
 
 from fourfold.verbs.demo import DemoResult, demo
+from fourfold.verbs.draw import DrawOptions, draw
 from fourfold.verbs.evaluate import evaluate as eval
 from fourfold.verbs.export import export
 from fourfold.verbs.info import info
 from fourfold.verbs.methods import METHODS, Method
-from fourfold.verbs.options import CaptureOptions
+from fourfold.verbs.options import CaptureOptions, PhotoOptions
 from fourfold.verbs.prepare import Prepared, SfmOptions, prepare
 from fourfold.verbs.render import RenderOptions, render
 from fourfold.verbs.sample import SampleResult, sample
@@ -14,14 +15,17 @@ from fourfold.verbs.train import train
 
 __all__ = [
     "METHODS",
+    "PhotoOptions",
     "CaptureOptions",
     "DemoResult",
+    "DrawOptions",
     "Method",
     "Prepared",
     "RenderOptions",
     "SampleResult",
     "SfmOptions",
     "demo",
+    "draw",
     "eval",
     "export",
     "info",

@@ -71,6 +71,7 @@ METHODS = {
         train="fourfold.methods.mom.train:train",
         evaluate="fourfold.methods.mom.evaluate:evaluate",
         example="valley",
+        photo=True,
         demo_render=MappingProxyType({"loop": True}),
     ),
 }

@@ -182,6 +182,10 @@ def initial_pairs(texts: tuple[str, ...], frames: tuple[str, ...]) -> dict[str, 
 
 
 def _check(what: str, options: SfmOptions) -> None:
+    if what == "draw":
+        raise UsageError(
+            "a drawing is made in the browser", mend="Call fourfold.draw(photo, out=…)"
+        )
     if what not in STEPS:
         raise UsageError(f"cannot prepare {what!r}", expected=f"one of {', '.join(STEPS)}")
     limits: Mapping[str, tuple[float | None, float, float]] = {
