@@ -43,9 +43,14 @@ class PlaneSurface:
     error: float
 
     @property
+    def normal(self) -> Float[np.ndarray, "3"]:
+        """The unit normal, pointing away from the camera."""
+        return self.coefficients / np.linalg.norm(self.coefficients)
+
+    @property
     def tangents(self) -> Float[np.ndarray, "2 3"]:
         """Two orthonormal directions in the plane, the first as close to x as can be."""
-        normal = self.coefficients / np.linalg.norm(self.coefficients)
+        normal = self.normal
         axis = np.eye(3)[0 if abs(normal[0]) < 0.9 else 1]
         first = axis - normal * (normal @ axis)
         first /= np.linalg.norm(first)
@@ -56,8 +61,7 @@ class PlaneSurface:
         """Tell the kind of surface: "sky", "ground" or "upright"."""
         if self.sky:
             return "sky"
-        vertical = abs(self.coefficients[1]) / np.linalg.norm(self.coefficients)
-        return "ground" if vertical > np.cos(np.radians(GROUND_TILT)) else "upright"
+        return "ground" if abs(self.normal[1]) > np.cos(np.radians(GROUND_TILT)) else "upright"
 
     def inverse_depth(self, pixels: Float[np.ndarray, "N 2"]) -> Float[np.ndarray, "N"]:
         """Give 1/z of the plane at pixels (x, y), never less than `least`."""
