@@ -150,6 +150,21 @@ def test_scales_where_the_poses_do_not_say_them(tmp_path):
     assert _truth(folder, bodies=other).scales() is None
 
 
+def test_scales_are_measured_where_depths_are_known(tmp_path):
+    # a slightly wrong lens bends a body: its depths say 0.7, the camera's path about it 2
+    frames = torch.arange(NUM_FRAMES).repeat_interleave(3)
+    pixels = torch.tensor([[0.5, 0.5], [3.5, 2.5], [7.5, 5.5]]).repeat(NUM_FRAMES, 1)
+    depths, ones = (1.0 + frames) / 0.7, torch.ones(len(frames))
+    depths[::3] = 50.0  # of something else, behind its edge
+    bodies = _bodies()
+    bodies[1] = replace(bodies[1], points=KeyPoints(pixels, depths, frames, ones, ones))
+    scales = _truth(write_osn(tmp_path / "c", _frames(), bodies=bodies)).scales()
+    assert scales is not None
+    torch.testing.assert_close(
+        scales, torch.tensor([0.5, 0.7, 3.0], dtype=torch.float64), rtol=1e-3, atol=0
+    )
+
+
 def test_layers_and_maps_of_training_frames(tmp_path):
     truth = OsnTruth(layers_train=_layers(NUM_FRAMES))
     found = _truth(write_osn(tmp_path / "c", _frames(), truth=truth, depth_unit=0.01), frames="2:")
@@ -205,6 +220,15 @@ def test_test_views_have_the_cameras_of_the_capture(tmp_path):
     assert ((labels == 2).all(), (depth == 6).all(), layers[1, 2, 3]) == (True, True, 2)
     torch.testing.assert_close(alone, images[1], atol=0.5 / 255 + 1e-6, rtol=0)
     assert second.covisible() is None
+
+
+def test_test_views_have_the_lens_that_was_found(tmp_path):
+    folder = write_osn(tmp_path / "c", _frames(), _frames([0], views=[3]), bodies=_bodies())
+    lens = torch.tensor([[9.0, 0.0, 4.0], [0.0, 9.0, 3.0], [0.0, 0.0, 1.0]])
+    names = [f"{t:04d}" for t in range(NUM_FRAMES)]
+    found = write_bodies(tmp_path / "b", _bodies(), names, (WIDTH, HEIGHT), intrinsics=lens)
+    (view,) = _truth(folder, bodies=found).test_views()
+    torch.testing.assert_close(view.camera.intrinsics, lens)
 
 
 def test_layers_of_test_views_are_paired_by_name(tmp_path):

@@ -130,8 +130,10 @@ class RigidTruth:
         """Give the true units per unit of each body, float64; NaN for a body where unknown.
 
         true depth = scales[k] * depth of body k; the object's true scale beside the background's
-        geometry is scales[k] / scales[0]. Fitted to the poses; where the camera does not move
-        about a body, or there are no true poses, read from `scales_gt.npy` beside the bodies.
+        geometry is scales[k] / scales[0]. The median over the body's key points where true depths
+        are stored: a lens that is slightly wrong bends a body, and the length of the camera's path
+        about it then says something else. Otherwise fitted to the poses; where the camera does not
+        move about a body, or there are no true poses, read from `scales_gt.npy` beside the bodies.
 
         Returns:
             None where neither is there.
@@ -146,7 +148,21 @@ class RigidTruth:
             torch.nan if fit is None else float(torch.linalg.det(fit[:3, :3])) for fit in fits
         ]
         scales = torch.tensor(factors, dtype=torch.float64).pow(1 / 3)
+        measured = torch.stack([self._measured_scale(body) for body in self._bodies])
+        scales = measured.where(~measured.isnan(), scales)
         return scales if stored is None else scales.where(~scales.isnan(), stored)
+
+    def _measured_scale(self, body: RigidBody) -> Float[Tensor, ""]:
+        """Compare true depths with those of a body's key points; NaN where there are none."""
+        width, height = self._size
+        ratios = [torch.full((1,), torch.nan, dtype=torch.float64)]
+        for frame in body.frames:
+            depth, points = self.depth(frame), body.points.where(body.points.frames == frame)
+            if depth is not None and len(points):
+                x, y = points.pixels.long().unbind(1)
+                true = depth[y.clamp(0, height - 1), x.clamp(0, width - 1)]
+                ratios.append(true.double() / points.depths)
+        return torch.cat(ratios).nanmedian()
 
     def _stored_scales(self) -> Float[Tensor, "K"] | None:
         if self._bodies_folder is None:
@@ -201,8 +217,9 @@ class RigidTruth:
     def test_views(self, combination: int | None = None) -> tuple[TestView, ...]:
         """Give the views kept for testing whose time is that of a selected frame.
 
-        In `indoor` a test view has the camera of another training frame, taken from the capture's
-        own path; elsewhere, and where that frame has no pose, the file's, aligned by a similarity.
+        In `indoor` a test view has the camera of another training frame, pose and lens taken from
+        the capture's own path; elsewhere, and where that frame has no pose, the file's, aligned by
+        a similarity.
 
         Args:
             combination: index into `combinations`, for the scene under it; None for the scene as
@@ -232,7 +249,8 @@ class RigidTruth:
         filmed = self._selected(pose.view)
         own = None if filmed is None else self._cameras[filmed]
         if own is not None and pose.world_from_object is not None:
-            return camera.moved(own.camera_from_world)
+            # the same camera took both: the lens that was found with the pose belongs to it
+            return own.resized(camera.width, camera.height)
         similarity = self._capture_from_file
         return camera if similarity is None else move_camera(camera, similarity)
 
