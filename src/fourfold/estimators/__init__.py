@@ -42,8 +42,10 @@ from fourfold.estimators.ordering import (
     order_from_junctions,
     order_from_shapes,
 )
+from fourfold.estimators.plane_sweep import SweptView, sweep_costs, sweep_pixels
 from fourfold.estimators.plate import fill_unseen, render_plate
 from fourfold.estimators.sampling import pixel_centres, sample_image
+from fourfold.estimators.semi_global import smooth_planes
 from fourfold.estimators.sky import detect_sky
 from fourfold.estimators.surface import surface_depth
 
@@ -57,6 +59,7 @@ __all__ = [
     "Horizon",
     "LandscapeDepth",
     "SKY_DEPTH",
+    "SweptView",
     "Triangulation",
     "background_pixels",
     "complete",
@@ -81,8 +84,11 @@ __all__ = [
     "pixel_centres",
     "render_plate",
     "sample_image",
+    "smooth_planes",
     "snap_mask",
     "surface_depth",
+    "sweep_costs",
+    "sweep_pixels",
     "triangulate_background",
     "triangulate_frames",
     "up_from_horizon",

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from fourfold.geometry import matrix_to_quaternion, project_points, transform_points
 from fourfold.methods.osn.footage import Footage
+from fourfold.methods.osn.sweep import mend_depths
 from fourfold.scene import Gaussians
 
 START_FRAMES = 60
@@ -27,6 +28,8 @@ STEEPEST = 1.15
 """Ratio of depths over a triangle of key points beyond which it is a gap, not a surface."""
 WIDENING = 4.0
 """A Gaussian in a sparse place is at most this much wider than in others."""
+ROUNDING = 1e-9
+"""Weight of a corner by which a pixel on a triangle's edge may lie outside of it."""
 SAME_SURFACE = 0.03
 """Relative difference of depths up to which two frames show one surface."""
 
@@ -35,7 +38,8 @@ def first_gaussians(footage: Footage, index: int, most: int) -> tuple[Gaussians,
     """Cover the surface of a body with flat Gaussians, in the body's frame.
 
     Own. In each of some frames the key points' depths are interpolated over the body's pixels
-    (linear in 1/z on Delaunay triangles: exact on planes); each pixel whose surface no frame
+    (linear in 1/z on Delaunay triangles: exact on planes), and mended from other frames where
+    key points are far (`mend_depths`); each pixel whose surface no frame
     before has shown becomes a Gaussian. Where those would be more than `most`, every second
     (third, ...) row and column is taken.
 
@@ -51,11 +55,12 @@ def first_gaussians(footage: Footage, index: int, most: int) -> tuple[Gaussians,
 
 
 def frame_depths(footage: Footage, index: int) -> dict[int, Float[Tensor, "H W"]]:
-    """Give a body's depth in some frames that have key points of it; NaN where it is not seen."""
+    """Give a body's depth in some frames that have key points of it; NaN where it is not known."""
     body = footage.bodies[index]
     frames = [t for t in body.frames if bool((body.points.frames == t).any())]
     chosen = _spread(frames, START_FRAMES)
-    return {frame: _depth_of_frame(footage, index, frame) for frame in chosen}
+    depths = {frame: _depth_of_frame(footage, index, frame) for frame in chosen}
+    return mend_depths(footage, index, depths)
 
 
 def surface_points(
@@ -124,20 +129,18 @@ def interpolate_depth(
     point; those of a triangle that spans a gap in depth, and where it does not belong, too.
     """
     rows, columns = np.nonzero(seen)
-    wanted = np.stack([columns, rows], 1) + 0.5
-    depth = np.full(seen.shape, np.nan, np.float32)
-    if not len(wanted):
-        return depth
-    nearest = KDTree(pixels).query(wanted)[1]
-    values = 1.0 / depths[nearest].astype(np.float64)
+    inverse = np.full(seen.shape, np.nan)
+    if not len(rows):
+        return inverse.astype(np.float32)
+    known = 1.0 / depths.astype(np.float64)
+    inverse[rows, columns] = known[KDTree(pixels).query(np.stack([columns, rows], 1) + 0.5)[1]]
     triangles = _triangulate(pixels)
     if triangles is not None:
-        inside, corners, weights = _barycentric(triangles, wanted)
-        inverse = 1.0 / depths[corners].astype(np.float64)
-        whole = inverse.max(1) <= STEEPEST * inverse.min(1)
-        values[inside] = np.where(whole, (weights * inverse).sum(1), values[inside])
-    depth[rows, columns] = 1.0 / values
-    return depth
+        inside, corners, weights = _barycentric(triangles, seen)
+        values = known[corners]
+        whole = values.max(1) <= STEEPEST * values.min(1)
+        inverse.flat[inside[whole]] = (weights * values).sum(1)[whole]
+    return (1.0 / inverse).astype(np.float32)
 
 
 def _triangulate(pixels: Float[np.ndarray, "M 2"]) -> Delaunay | None:
@@ -149,16 +152,34 @@ def _triangulate(pixels: Float[np.ndarray, "M 2"]) -> Delaunay | None:
 
 
 def _barycentric(
-    triangles: Delaunay, wanted: Float[np.ndarray, "N 2"]
+    triangles: Delaunay, seen: Bool[np.ndarray, "H W"]
 ) -> tuple[Int[np.ndarray, "n"], Int[np.ndarray, "n 3"], Float[np.ndarray, "n 3"]]:
-    """Find which points lie in a triangle, its corners, and the weights of these."""
-    simplex = triangles.find_simplex(wanted)
-    inside = np.flatnonzero(simplex >= 0)
-    simplex = simplex[inside]
-    transform = triangles.transform[simplex]
-    two = np.einsum("nij,nj->ni", transform[:, :2], wanted[inside] - transform[:, 2])
-    weights = np.concatenate([two, 1.0 - two.sum(1, keepdims=True)], 1)
-    return inside, triangles.simplices[simplex], weights
+    """Find which seen pixels (counted row by row) lie in a triangle, its corners, their weights.
+
+    Each triangle is compared with the pixels of its box. `Delaunay.find_simplex` would invert a
+    matrix for each triangle in LAPACK, whose threads wait for each other on a busy machine.
+    """
+    height, width = seen.shape
+    corners = triangles.points[triangles.simplices]
+    solid = _cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) != 0
+    simplices, corners = triangles.simplices[solid], corners[solid]
+    low = np.ceil(corners.min(1) - 0.5).astype(int).clip(0)
+    high = np.floor(corners.max(1) - 0.5).astype(int).clip(max=(width - 1, height - 1))
+    size = (high - low + 1).clip(0)
+    count = size.prod(1)
+    owner = np.repeat(np.arange(len(corners)), count)
+    place = np.arange(len(owner)) - np.repeat(count.cumsum() - count, count)
+    x, y = low[owner, 0] + place % size[owner, 0], low[owner, 1] + place // size[owner, 0]
+    owner, x, y = (each[seen[y, x]] for each in (owner, x, y))
+    a, b, c = np.moveaxis(corners[owner] - np.stack([x, y], 1)[:, None] - 0.5, 1, 0)
+    areas = np.stack([_cross(b, c), _cross(c, a), _cross(a, b)], 1)
+    weights = areas / areas.sum(1, keepdims=True)
+    inside = weights.min(1) >= -ROUNDING
+    return (y * width + x)[inside], simplices[owner[inside]], weights[inside]
+
+
+def _cross(a: Float[np.ndarray, "N 2"], b: Float[np.ndarray, "N 2"]) -> Float[np.ndarray, " N"]:
+    return a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]
 
 
 def cover_points(
