@@ -36,6 +36,7 @@ from fourfold.evaluation.protocol import (
 from fourfold.evaluation.report import Picture, Report, render_report, write_report
 from fourfold.evaluation.scale_picture import scale_picture
 from fourfold.evaluation.segmentation import mean_iou, panoptic_quality
+from fourfold.evaluation.sharpness import sharpness
 from fourfold.evaluation.tracks import (
     PredictedTracks,
     counted_entries,
@@ -80,6 +81,7 @@ __all__ = [
     "panoptic_quality",
     "predict_tracks",
     "psnr",
+    "sharpness",
     "query_objects",
     "render_cards",
     "render_report",

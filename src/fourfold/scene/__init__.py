@@ -6,6 +6,7 @@ from fourfold.scene.deformation import deform, deform_reference
 from fourfold.scene.gaussians import Gaussians
 from fourfold.scene.harmonics import DC_BASIS, harmonics_basis, rotate_harmonics
 from fourfold.scene.keyframes import blend_keys, blend_quaternion_keys, keyframe_weights
+from fourfold.scene.landscape_path import LANDSCAPE_PATHS, landscape_path
 from fourfold.scene.loop_motion import LoopMotion
 from fourfold.scene.motion import Motion, StaticMotion
 from fourfold.scene.pivot import orbit_pivot
@@ -34,6 +35,7 @@ __all__ = [
     "ControlNodeMotion",
     "Drawing",
     "Gaussians",
+    "LANDSCAPE_PATHS",
     "LoopMotion",
     "Motion",
     "NextFrame",
@@ -54,6 +56,7 @@ __all__ = [
     "draw",
     "harmonics_basis",
     "keyframe_weights",
+    "landscape_path",
     "orbit_pivot",
     "read_ply",
     "rotate_harmonics",

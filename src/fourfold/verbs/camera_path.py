@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from fourfold.errors import UsageError
 from fourfold.geometry import Camera, orbit_camera
-from fourfold.scene import Scene, orbit_pivot
+from fourfold.scene import Scene, landscape_path, orbit_pivot
 
 # A sweep shorter than this is too quick for the eye; a short clip then plays slower.
 _SHORTEST_SWEEP_SECONDS = 4.0
@@ -44,6 +44,12 @@ def sweep_path(scene: Scene, times: Sequence[float], angle: float, axis: str) ->
         pivot = orbit_pivot(scene, reference, time)
         views.append(View(orbit_camera(reference, pivot, elevation, azimuth, scene.up), time))
     return views
+
+
+def landscape_views(scene: Scene, times: Sequence[float], name: str, closed: bool) -> list[View]:
+    """Move the camera a little; see `landscape_path` in `fourfold.scene`."""
+    cameras = landscape_path(scene, name, times, closed)
+    return [View(camera, time) for camera, time in zip(cameras, times, strict=True)]
 
 
 def sweep_times(first: float, last: float, fps: float, seconds: float | None) -> list[float]:

@@ -177,13 +177,13 @@ def _views(scene: Scene, options: RenderOptions, fps: float, num_tiles: int) -> 
     from fourfold.verbs.camera_file import file_path
     from fourfold.verbs.camera_path import (
         input_path,
+        landscape_views,
         loop_times,
         parse_times,
         resize_views,
         sweep_path,
         sweep_times,
     )
-    from fourfold.verbs.landscape_path import landscape_path
 
     _check(options, fps)
     first, last = parse_times(options.time, scene.num_frames)
@@ -196,7 +196,7 @@ def _views(scene: Scene, options: RenderOptions, fps: float, num_tiles: int) -> 
     elif options.path in SWEEPS:
         views = sweep_path(scene, spread, options.angle, options.path)
     elif options.path in SHIFTS:
-        views = landscape_path(scene, options.path, spread, options.loop)
+        views = landscape_views(scene, spread, options.path, options.loop)
     else:
         views = file_path(Path(options.path), scene, times)
     size = options.size

@@ -43,6 +43,7 @@ def finish_scene(state: State, photo: Photo, config: MOMConfig) -> Scene:
         "depth": state.landscape.source,
         "regions": list(motion.report),
         "unused_hints": list(motion.unused_hints),
+        "figures": dict(motion.figures),
     }
     return Scene(
         [item for item in objects if len(item.geometry)],

@@ -10,8 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fourfold.geometry import Camera
-from fourfold.scene import Scene
-from fourfold.verbs.camera_path import View
+from fourfold.scene.scene import Scene
 
 # Each path moves the world before the camera by (x, y, z) at a phase in [0, 1], as the files of
 # 3D-MOM do; 0.09 is the largest shift sideways.
@@ -25,6 +24,7 @@ _OFFSETS: dict[str, Callable[[float], tuple[float, float, float]]] = {
         0.09 * math.cos(2.0 * math.pi * p),
     ),
 }
+LANDSCAPE_PATHS = tuple(_OFFSETS)
 _SIDEWAYS = 0.09
 # The parallax between what is near and what is infinitely far, for the shift of 0.09, in shares
 # of the picture's longer side; near is what 5 % of the picture are nearer than.
@@ -33,21 +33,21 @@ _PARALLAX, _NEAREST = 30.0 / 1280.0, 0.05
 _SCOUT_SIZE = 320
 
 
-def landscape_path(scene: Scene, name: str, times: Sequence[float], closed: bool) -> list[View]:
-    """Move the camera a little, without turning it, while time plays.
+def landscape_path(scene: Scene, name: str, times: Sequence[float], closed: bool) -> list[Camera]:
+    """Move the camera a little, without turning it, while time plays; a camera per time.
 
     Args:
         name: up-down, side, zoom-in or circle.
-        times: in frames of the capture, one per view.
+        times: in frames of the capture, one per camera.
         closed: come back to the first place, where the next round begins.
     """
     unit = _unit(scene, times[0])
-    views = []
+    cameras = []
     for index, time in enumerate(times):
         phase = _phase(name, index, len(times), closed)
         shift = unit * torch.tensor(_OFFSETS[name](phase), dtype=torch.float32)
-        views.append(View(_shifted(scene.camera_at(time), shift), time))
-    return views
+        cameras.append(_shifted(scene.camera_at(time), shift))
+    return cameras
 
 
 def _phase(name: str, index: int, count: int, closed: bool) -> float:
