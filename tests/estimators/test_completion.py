@@ -50,3 +50,16 @@ def test_nothing_to_do_and_nothing_to_go_by():
     assert torch.equal(complete(picture, everything, picture), picture)
     grey = torch.full_like(picture, 0.5)
     assert torch.equal(complete(picture, ~everything, grey), grey)
+
+
+def test_pieces_come_from_the_sources_alone():
+    """The hole lies between red and green; green is known, but only red may be taken."""
+    image = torch.zeros(100, 140, 3)
+    image[:, :50, 0], image[:, 50:, 1] = 0.8, 0.8
+    known = torch.ones(100, 140, dtype=torch.bool)
+    known[40:62, 45:75] = False
+    red = known & (torch.arange(140) < 50)
+    smooth = fill_unseen(image, red)
+    filled = complete(image, known, smooth, sources=red)
+    assert (filled[~known] - torch.tensor([0.8, 0.0, 0.0])).abs().max() < 0.05
+    assert torch.equal(filled[known], image[known])

@@ -80,9 +80,16 @@ def coarse_mask(mask: Bool[Tensor, "H W"], shape: tuple[int, int]) -> Bool[Tenso
     return torch.from_numpy(share > 0.5)
 
 
+def enlarged(
+    values: Float[Tensor, "h w"], shape: tuple[int, ...] | torch.Size
+) -> Float[Tensor, "H W"]:
+    """Enlarge a map to the height and width of a picture, linearly."""
+    size = (shape[1], shape[0])
+    wide = cv2.resize(values.numpy(), size, interpolation=cv2.INTER_LINEAR)
+    return torch.from_numpy(wide)
+
+
 def fine_mask(mask: Bool[Tensor, "h w"], image: Float[Tensor, "H W 3"]) -> Bool[Tensor, "H W"]:
     """Enlarge a mask to a picture's size and lay its outline onto the picture's edges."""
-    height, width = image.shape[:2]
-    share = cv2.resize(mask.float().numpy(), (width, height), interpolation=cv2.INTER_LINEAR)
-    reach = 2 * round(max(height, width) / max(mask.shape)) if mask.shape != (height, width) else 2
-    return snap_mask(torch.from_numpy(share > 0.5), image, reach)
+    reach = 2 * round(max(image.shape[:2]) / max(mask.shape))
+    return snap_mask(enlarged(mask.float(), image.shape) > 0.5, image, reach)

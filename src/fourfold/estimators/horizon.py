@@ -53,7 +53,7 @@ def find_horizon(
     low = max(low, _lowest_skyline(sky))
     high = height * (1 - FAR_GROUND) if top is None else top
     if high - low <= FAR_GROUND * height:
-        return Horizon(max(low, min(high, low)), "where the sky ends")
+        return Horizon(low, "where the sky ends")
     return Horizon(_clearest_row(image, low, high), "the clearest level edge below the sky")
 
 

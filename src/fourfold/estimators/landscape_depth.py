@@ -12,11 +12,17 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn import functional
 
 from fourfold.errors import InputError
+from fourfold.estimators.background import grow_mask
 from fourfold.estimators.given_depth import fill_gaps, scale_to, sharpen_edges, unknown_sky
-from fourfold.estimators.guided_filter import coarse_copy, coarse_mask, fine_mask, snap_mask
+from fourfold.estimators.guided_filter import (
+    coarse_copy,
+    coarse_mask,
+    enlarged,
+    fine_mask,
+    snap_mask,
+)
 from fourfold.estimators.horizon import find_horizon
 from fourfold.estimators.mask_parts import connected_parts, large_parts, nearest_part, parts_where
 from fourfold.estimators.popup import (
@@ -38,7 +44,9 @@ ROOM_WITHOUT_SKY = 4.0
 """A photo without sky shows a forest, a gorge, a wall: times its nearest ground it ends."""
 KINDS = ("sky", "ground", "water", "vertical", "motion")
 MOVING_SKY = 0.1
-"""Share of a moving part that must be detected sky for the rest to be clouds."""
+"""Share of a moving part, its rim included, that must be detected sky for it to be clouds."""
+MOVING_RIM = 3
+"""Pixels."""
 OUTLINE = 0.006
 """Share of the longer side by which hand-drawn outlines are moved onto the photo's edges."""
 
@@ -98,19 +106,20 @@ def estimate_landscape_depth(
             without any depth.
     """
     _check(image, camera, regions, given)
-    layout = _lay_out(image, camera, regions)
+    known = None if given is None else _has_depth(given)
+    layout = _lay_out(image, camera, regions, known)
     if given is not None:
-        return _measured(image, regions, layout, given, "given")
+        return _measured(image, layout, given, "given")
     if estimator is not None:
         depth = estimator(image)
         if depth.shape != image.shape[:2]:
             raise InputError(f"the estimated depth is {tuple(depth.shape)}", expected="the photo's")
-        return _measured(image, regions, layout, sharpen_edges(depth), "estimated")
+        return _measured(image, layout, sharpen_edges(depth), "estimated")
     return layout
 
 
 def _lay_out(
-    image: Tensor, camera: Camera, regions: Mapping[str, Bool[Tensor, "H W"]]
+    image: Tensor, camera: Camera, regions: Mapping[str, Tensor], known_depth: Tensor | None
 ) -> LandscapeDepth:
     shape = image.shape[:2]
     reach = round(OUTLINE * max(shape))
@@ -118,7 +127,12 @@ def _lay_out(
     vertical = _union(upright, shape)
     moving = _union(_of_kind(regions, "motion"), shape)
     level = _union([*_of_kind(regions, "ground"), *_of_kind(regions, "water")], shape) & ~vertical
-    sky, sky_source = _find_sky(image, regions, moving & ~level, reach)
+    if kinds := _of_kind(regions, "sky"):
+        sky, sky_source = snap_mask(_union(kinds, shape), image, reach), "labelled sky"
+    else:
+        sky = _find_sky(image, moving & ~level)
+        sky = sky if known_depth is None else unknown_sky(known_depth, sky)
+        sky_source = "detected sky" if sky.any() else "no sky"
     sky &= ~vertical & ~level
     known_ground = (level | (moving & ~vertical)) & ~sky
     horizon = find_horizon(image, sky, known_ground)
@@ -128,27 +142,22 @@ def _lay_out(
     standing = _stand_up(image, inverse, ground, sky | vertical, known_ground, level)
     for mask in upright:
         _stand_label(inverse, mask, ground)
-    inverse[sky] = 1 / SKY_DEPTH
+    depth = (1 / inverse).masked_fill(sky, SKY_DEPTH)
     on_ground = ~(sky | vertical | standing) & (rows > horizon.row)
     source = f"layers: {sky_source}; horizon at row {horizon.row:.0f} ({horizon.reason})"
-    return LandscapeDepth(1 / inverse, sky, on_ground, horizon.row, source)
+    return LandscapeDepth(depth, sky, on_ground, horizon.row, source)
 
 
-def _find_sky(
-    image: Tensor, regions: Mapping[str, Tensor], moving: Tensor, reach: int
-) -> tuple[Tensor, str]:
-    labelled = _of_kind(regions, "sky")
-    if labelled:
-        return snap_mask(_union(labelled, image.shape[:2]), image, reach), "labelled sky"
+def _find_sky(image: Tensor, moving: Tensor) -> Tensor:
+    """Detect the sky, and moving parts that show some of it: clouds."""
     sky = detect_sky(image)
-    parts = connected_parts(moving.numpy())
+    parts = connected_parts(grow_mask(moving, MOVING_RIM).numpy())
     total = np.bincount(parts.ravel()).clip(1)
     share = np.bincount(parts.ravel(), weights=sky.numpy().ravel()) / total
     # A mask over the whole photo is not all sky because its upper half is.
     low = np.bincount(parts.ravel(), weights=_low(moving).ravel()) / total
     clouds = parts_where(parts, (share >= MOVING_SKY) & (low < 0.5))
-    sky = sky | torch.from_numpy(clouds)
-    return sky, "detected sky" if sky.any() else "no sky"
+    return sky | (torch.from_numpy(clouds) & moving)
 
 
 def _low(mask: Tensor) -> np.ndarray:
@@ -184,16 +193,10 @@ def _stand_up(
     falling = falling_inverse_depth(water, standing, depths, coarse)
     risen = torch.arange(image.shape[0])[:, None] + 0.5 < ground.horizon
     everywhere = (fine_mask(standing, image) | risen) & ~taken & ~known  # no gaps to the sky
-    inverse.copy_(torch.where(everywhere, _enlarged(depths, image), inverse))
-    raised = torch.maximum(inverse, _enlarged(falling, image))
+    inverse.copy_(torch.where(everywhere, enlarged(depths, image.shape), inverse))
+    raised = torch.maximum(inverse, enlarged(falling, image.shape))
     inverse.copy_(torch.where(known & ~level, raised, inverse))
     return everywhere
-
-
-def _enlarged(values: Tensor, image: Tensor) -> Tensor:
-    size = (image.shape[0], image.shape[1])
-    wide = functional.interpolate(values[None, None], size, mode="bilinear", align_corners=False)
-    return wide[0, 0]
 
 
 def _stand_label(inverse: Tensor, mask: Tensor, ground: Ground) -> None:
@@ -201,29 +204,25 @@ def _stand_label(inverse: Tensor, mask: Tensor, ground: Ground) -> None:
     owners = torch.from_numpy(nearest_part(mask.numpy(), SMALLEST * mask.numel()))
     for index in owners.unique().tolist():
         part = mask & (owners == index)
-        body = torch.from_numpy(large_parts(part.numpy(), part.sum() / 2))
+        body = torch.from_numpy(large_parts(part.numpy(), int(part.sum()) / 2))
         inverse[part] = contact_inverse_depth(body, ground).expand(mask.shape)[part]
 
 
-def _measured(
-    image: Tensor,
-    regions: Mapping[str, Tensor],
-    layout: LandscapeDepth,
-    depth: Tensor,
-    source: str,
-) -> LandscapeDepth:
-    """Take a depth map for what it is worth: its shape, its own sky, the layout's unit."""
-    depth = depth.float()
-    known = depth.isfinite() & (depth > 0)
+def _measured(image: Tensor, layout: LandscapeDepth, depth: Tensor, kind: str) -> LandscapeDepth:
+    """Take a depth map for what it is worth: its shape, in the layout's unit and sky."""
+    known = _has_depth(depth)
     if not known.any():
-        raise InputError("the depth map holds no depth", expected="finite z > 0 in some pixels")
-    sky = layout.sky if _of_kind(regions, "sky") else unknown_sky(known, layout.sky)
-    depth = fill_gaps(torch.where(known, depth, torch.nan), ~sky, image)
-    scale = scale_to(depth, layout.depth, layout.ground & ~sky, ~sky)
-    farthest = SKY_DEPTH / 2
-    depth = (depth * scale).clamp(max=farthest).masked_fill(sky, SKY_DEPTH)
-    source = f"{source} depth times {scale:.3g}; {layout.source.removeprefix('layers: ')}"
-    return LandscapeDepth(depth, sky, layout.ground & ~sky, layout.horizon, source, scale)
+        raise InputError(f"the {kind} depth map holds no depth", expected="some finite z > 0")
+    sky, ground = layout.sky, layout.ground
+    depth = fill_gaps(torch.where(known, depth.float(), torch.nan), ~sky, image)
+    scale = scale_to(depth, layout.depth, ground, ~sky)
+    depth = (depth * scale).clamp(max=SKY_DEPTH / 2).masked_fill(sky, SKY_DEPTH)
+    source = f"{kind} depth times {scale:.3g}; {layout.source.removeprefix('layers: ')}"
+    return LandscapeDepth(depth, sky, ground, layout.horizon, source, scale)
+
+
+def _has_depth(depth: Tensor) -> Tensor:
+    return depth.isfinite() & (depth > 0)
 
 
 def _of_kind(regions: Mapping[str, Tensor], kind: str) -> list[Tensor]:

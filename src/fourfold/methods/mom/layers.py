@@ -26,6 +26,9 @@ NEAREST = 0.95
 STEP = 0.75
 """Pixels of parallax between neighbours from which on there is an edge. Ground seen from standing
 height moves by 0.1 per row, a wall that runs away from the camera by little more."""
+NEARER = 0.02
+"""Pixels of parallax before the background from which on a pixel is none of it, so that the foot of
+a thing, which is hardly nearer than the ground behind it, gives the background no colours."""
 SPARE, SPARE_PIXELS = 1.5, 3
 """Times the parallax, and pixels more, that the background reaches under an edge: 48 at most."""
 WINDOW, STRIDE = 15, 3
@@ -117,7 +120,7 @@ def _behind(
         return None
     row, column, distance = nearest_marked(rim)
     slopes = np.zeros((*rim.shape, 2))
-    slopes[rim] = _slopes(inverse, np.argwhere(rim), jump[rim])
+    slopes[rim] = _slopes(inverse, sky, np.argwhere(rim), jump[rim])
     slope = slopes[row, column]
     v, u = np.indices(inverse.shape)
     start = inverse[row, column]
@@ -125,8 +128,8 @@ def _behind(
     far = far.clip(start / LARGEST_CHANGE, start * LARGEST_CHANGE).clip(min=1 / FARTHEST)
     far = np.where(sky[row, column], 1 / SKY_DEPTH, far)
     step = (inverse - far) * gain
-    before = valid & (step >= STEP)
-    present = before & (distance <= SPARE * step + SPARE_PIXELS)
+    before = valid & (step >= NEARER)
+    present = before & (step >= STEP) & (distance <= SPARE * step + SPARE_PIXELS)
     return _Behind(present, far, sky[row, column], before) if present.any() else None
 
 
@@ -142,19 +145,24 @@ def _jumps(inverse: np.ndarray, valid: np.ndarray, seams: np.ndarray) -> np.ndar
     return jump
 
 
-def _slopes(inverse: np.ndarray, places: np.ndarray, jump: np.ndarray) -> np.ndarray:
+def _slopes(
+    inverse: np.ndarray, sky: np.ndarray, places: np.ndarray, jump: np.ndarray
+) -> np.ndarray:
     """Fit how 1/z changes per row and column on the far side of each edge pixel.
 
-    Least squares through the pixel itself, over those around whose 1/z is within half the jump.
+    Least squares through the pixel itself, over those around whose 1/z is within half the jump and
+    which are sky if it is.
     """
     steps = np.arange(-WINDOW, WINDOW + 1, STRIDE)
     offsets = np.stack(np.meshgrid(steps, steps, indexing="ij"), axis=-1).reshape(-1, 2)
     size = np.array(inverse.shape)
     there = places[:, None] + offsets
     inside = ((there >= 0) & (there < size)).all(axis=-1)
-    there = there.clip(0, size - 1)
-    change = inverse[there[..., 0], there[..., 1]] - inverse[places[:, 0], places[:, 1]][:, None]
-    weight = (inside & (np.abs(change) <= 0.5 * jump[:, None])).astype(float)
+    rows, columns = there.clip(0, size - 1).transpose(2, 0, 1)
+    row, column = places.T[..., None]
+    change = inverse[rows, columns] - inverse[row, column]
+    alike = inside & (sky[rows, columns] == sky[row, column])
+    weight = (alike & (np.abs(change) <= 0.5 * jump[:, None])).astype(float)
     weighted = weight[..., None] * offsets
     normal = weighted.transpose(0, 2, 1) @ offsets
     ridge = 1e-3 * weight.sum(axis=1)[:, None, None] + 1e-6  # flat where a direction is not seen
