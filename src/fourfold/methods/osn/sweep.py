@@ -14,8 +14,9 @@ from fourfold.estimators import SweptView, smooth_planes, sweep_costs, sweep_pix
 from fourfold.methods.osn.agreement import keep_agreed
 from fourfold.methods.osn.footage import Footage
 
-FAR = 0.02
-"""Distance to the nearest key point, of the longer side, beyond which a depth is doubted."""
+FAR, FAR_PIXELS = 0.02, 3.0
+"""Distance to the nearest key point beyond which a depth is doubted: of the longer side, and at
+least in pixels."""
 MOST_FAR = 0.05
 """Share of a body's pixels that may be doubted; beyond it other frames are asked."""
 LONGEST_SIDE = 320
@@ -24,7 +25,7 @@ MOST_PLANES = 64
 WAYS = (0.06, 0.15, 0.4)
 """How far a pixel's place moves over all depths in the partners of a side, of the longer side."""
 LEAST_WAY = 2.0
-"""Pixels of the longest way, below which frames say nothing about depth."""
+"""Pixels of a way below which a frame says nothing about depth."""
 MARGIN = 1.25
 """Depths reach so much nearer and farther than those of key points."""
 OUTLIERS = 0.01
@@ -40,8 +41,8 @@ def mend_depths(
 ) -> dict[int, Float[Tensor, "H W"]]:
     """Mend a body's depths, by frame, where those of key points do not carry to.
 
-    Nothing changes where key points are dense, or where no two frames agree in anything (a body
-    in one frame). Otherwise NaN where no other frame confirms a depth.
+    Nothing changes where key points are dense, or where the body hardly turns or moves, so that
+    no sweep can tell. Otherwise NaN where no other frame confirms a depth.
 
     Args:
         depths: interpolated between key points, NaN where the body is not seen.
@@ -50,8 +51,9 @@ def mend_depths(
     if not far or sum(far) / len(far) <= MOST_FAR:
         return dict(depths)
     swept = {t: sweep_depth(footage, index, t, depth) for t, depth in depths.items()}
-    kept = keep_agreed(footage, index, swept)
-    return kept if any(bool(depth.isfinite().any()) for depth in kept.values()) else dict(depths)
+    if all(swept[frame] is depths[frame] for frame in depths):
+        return swept
+    return keep_agreed(footage, index, swept)
 
 
 def sweep_depth(
@@ -87,7 +89,8 @@ def share_far(footage: Footage, index: int, frame: int) -> float:
         return 0.0
     known = KDTree(points.pixels[points.frames == frame].numpy())
     distance = known.query(torch.stack([x, y], 1).numpy() + 0.5)[0]
-    return float((distance > FAR * max(footage.labels.shape[1:])).mean())
+    far = max(FAR_PIXELS, FAR * max(footage.labels.shape[1:]))
+    return float((distance > far).mean())
 
 
 def _inverse_depths(footage: Footage, index: int) -> Float[np.ndarray, "D"]:
@@ -100,7 +103,7 @@ def _inverse_depths(footage: Footage, index: int) -> Float[np.ndarray, "D"]:
 def _partners(
     footage: Footage, index: int, frame: int, inverse: Float[np.ndarray, "D"], reduced: int
 ) -> list[list[int]]:
-    """Choose frames before and after; none where they see the body from the same place."""
+    """Choose frames before and after; none where all see the body from about the same place."""
     y, x = torch.nonzero(footage.labels[frame] == index, as_tuple=True)
     middle = (float(x.float().mean()), float(y.float().mean()))
     here = footage.cameras[frame].moved(footage.poses[index, frame])
