@@ -154,11 +154,11 @@ def read_shrunk(
     with opened(path, frame, data) as image:
         wanted = size[::-1] if _orientation(image) in _SIDEWAYS else size
         image.draft(None, (2 * wanted[0], 2 * wanted[1]))
-        upright = ImageOps.exif_transpose(image)
-        deep = _read_deep(upright)
+        ImageOps.exif_transpose(image, in_place=True)
+        deep = _read_deep(image)
         if deep is not None:
             return np.repeat(_shrunk(deep, size)[..., None], 3, axis=2)
-        colors = _on_white(upright) if _may_be_transparent(upright) else upright.convert("RGB")
+        colors = _on_white(image) if _may_be_transparent(image) else _as_rgb(image)
         return _shrunk(np.asarray(colors), size).astype(np.float32) / 255
 
 
@@ -166,6 +166,11 @@ def _shrunk(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     if values.shape[1::-1] == size:
         return values
     return cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    # Pillow copies a picture that it need not convert
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _may_be_transparent(image: Image.Image) -> bool:
