@@ -58,6 +58,16 @@ def test_scores_by_mode() -> None:
     assert torch.allclose(polytope, torch.tensor([1.0, 0.5]))  # 1.6 is twice 0.8
 
 
+def test_samples_with_a_margin_score_higher_and_tell_the_share_of_the_whole_set() -> None:
+    chosen = ordered()
+    plain, inner = chosen.sample(500), chosen.sample(500, margin=0.5)
+    level = chosen.threshold + 0.5 * (1 - chosen.threshold)
+    assert bool((inner.scores > level).all())
+    assert inner.share == plain.share
+    # where nothing is above the margin, the whole set is drawn from
+    assert torch.equal(chosen.sample(20, margin=1.0).scales, chosen.sample(20).scales)
+
+
 def test_the_first_samples_are_spread() -> None:
     drawn = ordered().sample(1000)
     few = torch.cdist(drawn.scales[:8], drawn.scales[:8]) + 9 * torch.eye(8)

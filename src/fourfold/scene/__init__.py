@@ -14,6 +14,7 @@ from fourfold.scene.ply import read_ply, write_ply
 from fourfold.scene.rendering import OUTPUTS, Drawing, NextFrame, draw
 from fourfold.scene.rigid_motion import RigidMotion
 from fourfold.scene.scale_set import (
+    SAFE_MARGIN,
     ContestCollector,
     Contests,
     Samples,
@@ -29,6 +30,7 @@ __all__ = [
     "BACKGROUND",
     "DC_BASIS",
     "OUTPUTS",
+    "SAFE_MARGIN",
     "Appearance",
     "ContestCollector",
     "Contests",

@@ -98,9 +98,10 @@ def find_scale_set(scene: Scene, run: Run, mode: ScaleMode | None = None) -> Sca
 
 def draw(scale_set: ScaleSet, count: int, seed: int) -> Samples:
     """Draw combinations as the verb does, for a seed."""
+    from fourfold.scene import SAFE_MARGIN
     from fourfold.training import generator
 
-    return scale_set.sample(count, generator(seed, "sample"))
+    return scale_set.sample(count, generator(seed, "sample"), SAFE_MARGIN)
 
 
 def run_seed(run: Run) -> int:

@@ -114,11 +114,13 @@ def _typical(scale_set: ScaleSet) -> Choices:
 
 
 def _random(scene: Scene, run: Run, seed: int | None) -> Choices:
+    from fourfold.scene import SAFE_MARGIN
     from fourfold.training import generator
     from fourfold.verbs.sample import find_scale_set
 
     chosen = secrets.randbits(62) if seed is None else seed
-    drawn = find_scale_set(scene, run).sample(1, generator(chosen, "random scales"))
+    random = generator(chosen, "random scales")
+    drawn = find_scale_set(scene, run).sample(1, random, SAFE_MARGIN)
     note = f"Seed of these scales: {chosen}. {drawn.note}".strip()
     return Choices((_choice(0, drawn, "random"),), suffix="_random", note=note)
 

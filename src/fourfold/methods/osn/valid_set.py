@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fourfold.capture import RigidTruth
 from fourfold.methods.osn.layers import Layers
-from fourfold.scene import ScaleSet, brute_force_accuracy
+from fourfold.scene import SAFE_MARGIN, ScaleSet, brute_force_accuracy
 from fourfold.training import generator
 
 COMBINATIONS = 1_000_000
@@ -57,7 +57,7 @@ def judge(scale_set: ScaleSet, layers: Layers, seed: int) -> dict[str, float]:
         figures[f"{name}_precision"] = _share(true, found)
         figures[f"{name}_recall"] = _share(found, true)
     started = time.perf_counter()
-    drawn = scale_set.sample(DRAWN, generator(seed, "draw")).scales
+    drawn = scale_set.sample(DRAWN, generator(seed, "draw"), SAFE_MARGIN).scales
     figures["sample_seconds"] = time.perf_counter() - started
     valid = brute_force_accuracy(*layers, drawn) > scale_set.tolerance
     return figures | {"sample_valid_share": float(valid.float().mean())}

@@ -13,9 +13,10 @@ from fourfold.scene.scale_set.saving import (
     scale_set_structure,
     scale_set_tensors,
 )
-from fourfold.scene.scale_set.scale_set import MODES, TOLERANCE, Mode, ScaleSet
+from fourfold.scene.scale_set.scale_set import MODES, SAFE_MARGIN, TOLERANCE, Mode, ScaleSet
 
 __all__ = [
+    "SAFE_MARGIN",
     "MIN_PIXELS",
     "MODES",
     "TOLERANCE",

@@ -24,6 +24,9 @@ Mode = Literal["computed", "polytope", "network"]
 MODES: tuple[Mode, ...] = ("computed", "polytope", "network")
 
 # Accuracy above which a combination is valid (OSN's own lies from .95 to .995, by scene).
+SAFE_MARGIN = 0.1
+"""For `ScaleSet.sample`: a standard deviation of what noise of the layers does to the accuracy near
+the usual tolerance (.0005 to .0013 on the synthetic scenes, see docs/evaluation.md)."""
 TOLERANCE = 0.99
 # Scales given by hand are taken as in their range, or as a pin, up to this ratio.
 _ROUNDING = 1e-4
@@ -148,7 +151,9 @@ class ScaleSet:
         thresholds = self.contests.thresholds(self.outliers)
         return build_polytope(self.names, self._free_ranges(), thresholds)
 
-    def sample(self, count: int, generator: torch.Generator | None = None) -> Samples:
+    def sample(
+        self, count: int, generator: torch.Generator | None = None, margin: float = 0.0
+    ) -> Samples:
         """Draw valid combinations uniformly in linear scale, in farthest-point order.
 
         Own; see `draw_above`: exact by rejection, and where the valid part of the box is tiny by
@@ -156,6 +161,11 @@ class ScaleSet:
         to contain it. Where no valid combination is found, what is given are the best-scoring
         ones, marked as not valid, and `note` says so. With a generator in the same state the
         answer is the same; without one it is always the same.
+
+        Args:
+            margin: draw only combinations whose score exceeds the threshold by this share of what
+                is left above it, where there are any: near the threshold, noise of the layers
+                decides what is valid. `share` stays that of the whole set.
 
         Raises:
             UsageError: a negative count.
@@ -167,7 +177,11 @@ class ScaleSet:
         if count == 0 or len(low) == 0:
             return self._only(count)
         rng = _numpy_generator(generator)
-        drawn = draw_above(self._scorer(region), low, high, self.threshold, count, rng)
+        score, level = self._scorer(region), self.threshold
+        drawn = draw_above(score, low, high, level, count, rng)
+        if drawn.valid and margin > 0:
+            inner = draw_above(score, low, high, level + margin * (1 - level), count, rng)
+            drawn = replace(inner, share=drawn.share) if inner.valid else drawn
         order = spread_order(drawn.points, low, high) if drawn.valid else np.arange(count)
         scales = torch.from_numpy(drawn.points[order].astype(np.float32))
         return Samples(
