@@ -176,6 +176,16 @@ def test_a_region_without_a_hint_borrows_from_a_near_one_or_rests() -> None:
     assert float(field.velocity[10].abs().max()) == 0.0
 
 
+def test_a_speck_beside_a_river_moves_with_it() -> None:
+    channel = see_channel(straight)
+    rows, columns = torch.nonzero(channel.mask, as_tuple=True)
+    beside = int(columns[rows == 120].min()) - 3
+    channel.mask[120, beside] = True
+    field = _solve(channel, HINTS[straight], "harmonic")
+    assert [region.solver for region in field.regions] == ["harmonic", "borrowed"]
+    assert float(field.velocity[120, beside].norm()) > 0.0
+
+
 def test_hints_that_contradict_are_averaged_and_reported() -> None:
     depth, sky, camera = _plane()
     masks = torch.ones(1, 90, 120, dtype=torch.bool)

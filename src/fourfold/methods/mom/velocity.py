@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # Hints met worse than this contradict each other, or the banks: the region's note says so.
 CONTRADICTION_ANGLE = 20.0
 CONTRADICTION_SPEED = 0.3
+# A region of fewer pixels is too small to tell its surface by: it borrows as ground.
+SPECK = 64
 DRAW_HINT = "Draw a hint, a line from where matter is to where it goes, in a moving region"
 
 
@@ -136,7 +138,8 @@ def _region_flow(
         flow = solve_region(mask, hints, surface, solver)
         lenders.lend(surface.kind, mask, flow.world)
         return flow
-    borrowed = lenders.borrow(surface.kind, mask)
+    speck = mask.sum() < SPECK and not surface.sky
+    borrowed = lenders.borrow("ground" if speck else surface.kind, mask)
     world = np.zeros(3) if borrowed is None else borrowed
     name = "none" if borrowed is None else "borrowed"
     return RegionFlow(np.tile(world, (int(mask.sum()), 1)), name, math.nan, math.nan)
