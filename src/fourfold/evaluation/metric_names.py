@@ -62,6 +62,7 @@ _NAMES = {
     "hints_given": MetricName("Hints given", "", 0),
     "holes": MetricName("Holes on the worst path", "", 5, "lower"),
     "invented": MetricName("Filled-in share on the worst path", "", 3),
+    "multiview_flow_epe": MetricName("Flow of the views against the 3D motion", "px", 3, "lower"),
     "depth_error": MetricName("Depth error, relative", "", 3, "lower"),
     "motion_epe": MetricName("Motion error", "px", 2, "lower"),
     "motion_error": MetricName("Motion error, relative", "", 3, "lower"),

@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fourfold.errors import InputError
+from fourfold.errors import InputError, UsageError
 from fourfold.estimators import LandscapeDepth
 from fourfold.methods.mom.config import MOMConfig
+from fourfold.methods.mom.multiview import solve_multiview
 from fourfold.methods.mom.photo import Photo
 from fourfold.methods.mom.regions import label_regions
 from fourfold.methods.mom.velocity import solve_velocity
@@ -41,26 +42,32 @@ def find_motion(photo: Photo, landscape: LandscapeDepth, config: MOMConfig) -> P
 
     Raises:
         InputError: no hint lies in or near a moving region, or nothing moves.
+        UsageError: several views are asked for, and a field is given.
     """
-    report: list[dict[str, Any]] = []
-    unused: list[str] = []
     if photo.field is not None:
-        velocity = torch.where(photo.moving.any(0).unsqueeze(-1), photo.field, 0.0)
-        velocity = velocity.nan_to_num()
-    else:
-        found = solve_velocity(
-            photo.moving,
-            photo.hints,
-            landscape.depth,
-            landscape.sky,
-            photo.camera,
-            config.solver,
-        )
-        velocity = found.velocity
-        report = [_entry(asdict(region), photo) for region in found.regions]
-        unused = [photo.hints[index].name for index in found.unused_hints]
+        return _given(photo, photo.field, landscape, config)
+    place = photo.moving, photo.hints, landscape.depth, landscape.sky, photo.camera
+    found = solve_velocity(*place, solver=config.solver)
+    velocity, figures = found.velocity, {}
+    if config.motion == "multiview":
+        views = solve_multiview(photo.image, *place, solver=config.solver)
+        velocity, figures = views.velocity, {"multiview_flow_epe": views.flow_epe}
     masks, names = _regions(photo, landscape, velocity)
-    return PhotoMotion(config.speed * velocity, masks, names, report, unused)
+    report = [_entry(asdict(region), photo) for region in found.regions]
+    unused = [photo.hints[index].name for index in found.unused_hints]
+    return PhotoMotion(config.speed * velocity, masks, names, report, unused, figures)
+
+
+def _given(
+    photo: Photo, given: Float[Tensor, "H W 2"], landscape: LandscapeDepth, config: MOMConfig
+) -> PhotoMotion:
+    """Take a field as it is, where something is marked to move; unknown is at rest."""
+    if config.motion == "multiview":
+        raise UsageError("--motion multiview with a motion field", expected="hints, no field")
+    moving = photo.moving.any(0).unsqueeze(-1)
+    velocity = torch.where(moving, given, 0.0).nan_to_num(posinf=0.0, neginf=0.0)
+    masks, names = _regions(photo, landscape, velocity)
+    return PhotoMotion(config.speed * velocity, masks, names)
 
 
 def _entry(entry: dict[str, Any], photo: Photo) -> dict[str, Any]:
