@@ -104,6 +104,20 @@ def test_water_falls_only_between_things_that_stand_lower():
     assert torch.equal(level[0], torch.full((12,), 0.5))  # a bank at the water's edge
 
 
+def test_water_between_labelled_rocks_is_steep_and_the_pool_below_is_level():
+    rocks, water = torch.zeros(2, HEIGHT, WIDTH, dtype=torch.bool)
+    rocks[100:180, 80:140] = True
+    rocks[100:180, 170:230] = True
+    water[100:180, 140:170] = True
+    water[180:220, 60:250] = True
+    regions = {**LABELS, "ground": rows(220, HEIGHT), "vertical": rocks, "motion": water}
+    landscape = estimate_landscape_depth(valley(False), camera(), regions)
+    foot = landscape.depth[120, 100]
+    assert torch.allclose(landscape.depth[100:145, 145:165], foot, rtol=3e-3)
+    plane = estimate_landscape_depth(valley(False), camera(), LABELS).depth
+    assert torch.allclose(landscape.depth[185:215, 60:250], plane[185:215, 60:250], rtol=1e-3)
+
+
 def test_a_wall_stands_on_a_line_and_a_tree_on_its_lowest_point():
     ground = Ground(10.0, 0.01, 1e-3)
     wall, tree = torch.zeros(2, 100, 80, dtype=torch.bool)

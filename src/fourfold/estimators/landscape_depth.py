@@ -139,9 +139,12 @@ def _lay_out(
     ground = Ground.below(camera, horizon.row, _farthest(camera, horizon.row, bool(sky.any())))
     rows = torch.arange(shape[0])[:, None] + 0.5
     inverse = ground.inverse_depth(rows).expand(shape).clone()
-    standing = _stand_up(image, inverse, ground, sky | vertical, known_ground, level)
+    standing = _stand_up(image, inverse, ground, sky | vertical, known_ground)
     for mask in upright:
         _stand_label(inverse, mask, ground)
+    water = moving & known_ground & ~level
+    fallen = falling_inverse_depth(water, standing | vertical, inverse, ground)
+    inverse = torch.where(water, fallen, inverse)
     depth = (1 / inverse).masked_fill(sky, SKY_DEPTH)
     on_ground = ~(sky | vertical | standing) & (rows > horizon.row)
     source = f"layers: {sky_source}; horizon at row {horizon.row:.0f} ({horizon.reason})"
@@ -173,29 +176,26 @@ def _farthest(camera: Camera, horizon: float, with_sky: bool) -> float:
 
 
 def _stand_up(
-    image: Tensor, inverse: Tensor, ground: Ground, taken: Tensor, known: Tensor, level: Tensor
+    image: Tensor, inverse: Tensor, ground: Ground, taken: Tensor, known: Tensor
 ) -> Tensor:
-    """Write what stands without a label into `inverse`, and water that falls between; return it.
+    """Write the 1/z of what stands without a label into `inverse`; return where that is.
 
     Args:
         taken: sky and labelled things.
-        known: ground for sure, of which `level` is labelled so and cannot fall.
+        known: ground for sure.
     """
     small = coarse_copy(image)
     shape = (small.shape[0], small.shape[1])
     factor = image.shape[0] / shape[0]
     coarse = Ground(ground.horizon / factor, ground.gain * factor, ground.least)
-    blocked, water = coarse_mask(taken, shape), coarse_mask(known, shape)
-    standing = find_standing(small, coarse.horizon, blocked, water)
+    blocked, level = coarse_mask(taken, shape), coarse_mask(known, shape)
+    standing = find_standing(small, coarse.horizon, blocked, level)
     if not standing.any():
         return torch.zeros_like(taken)
-    depths = standing_inverse_depth(small, standing, coarse)
-    falling = falling_inverse_depth(water, standing, depths, coarse)
+    depths = enlarged(standing_inverse_depth(small, standing, coarse), image.shape)
     risen = torch.arange(image.shape[0])[:, None] + 0.5 < ground.horizon
     everywhere = (fine_mask(standing, image) | risen) & ~taken & ~known  # no gaps to the sky
-    inverse.copy_(torch.where(everywhere, enlarged(depths, image.shape), inverse))
-    raised = torch.maximum(inverse, enlarged(falling, image.shape))
-    inverse.copy_(torch.where(known & ~level, raised, inverse))
+    inverse[everywhere] = depths[everywhere]
     return everywhere
 
 
