@@ -19,7 +19,7 @@ FAR, FAR_PIXELS = 0.02, 3.0
 least in pixels."""
 MOST_FAR = 0.05
 """Share of a body's pixels that may be doubted; beyond it other frames are asked."""
-LONGEST_SIDE = 320
+LONGEST_SIDE = 240
 """Frames are made smaller than this in pixels, by a whole number: for speed."""
 MOST_PLANES = 64
 WAYS = (0.06, 0.15, 0.4)
