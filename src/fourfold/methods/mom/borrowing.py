@@ -18,23 +18,28 @@ class Lenders:
         self._nearest: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]] = {}
 
     def lend(
-        self, kind: str, mask: Bool[np.ndarray, "H W"], world: Float[np.ndarray, "N 3"]
+        self,
+        kind: str,
+        window: tuple[slice, slice],
+        mask: Bool[np.ndarray, "h w"],
+        world: Float[np.ndarray, "N 3"],
     ) -> None:
-        """Take in a solved region: the world velocity of each of its N pixels."""
-        self._world[mask] = world
-        self._solved.setdefault(kind, np.zeros_like(mask))
-        self._solved[kind] |= mask
+        """Take in a solved region: its mask in a window, the world velocity of its N pixels."""
+        self._world[window][mask] = world
+        self._solved.setdefault(kind, np.zeros(self._world.shape[:2], dtype=bool))
+        self._solved[kind][window] |= mask
         self._nearest.pop(kind, None)
 
-    def borrow(self, kind: str, mask: Bool[np.ndarray, "H W"]) -> Float[np.ndarray, "3"] | None:
+    def borrow(
+        self, kind: str, window: tuple[slice, slice], mask: Bool[np.ndarray, "h w"]
+    ) -> Float[np.ndarray, "3"] | None:
         """Give the world velocity of the nearest solved pixel of a kind, None out of reach."""
         if kind not in self._solved:
             return None
         if kind not in self._nearest:
             self._nearest[kind] = nearest_pixel(self._solved[kind])
-        away, rows, columns = self._nearest[kind]
-        places = np.argwhere(mask)
-        row, column = places[away[mask].argmin()]
-        if away[row, column] > REACH * max(mask.shape):
+        away, rows, columns = (part[window][mask] for part in self._nearest[kind])
+        nearest = away.argmin()
+        if away[nearest] > REACH * max(self._world.shape[:2]):
             return None
-        return self._world[rows[row, column], columns[row, column]]
+        return self._world[rows[nearest], columns[nearest]]

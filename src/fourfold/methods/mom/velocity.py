@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
+from scipy import ndimage
 from torch import Tensor
 
 from fourfold.errors import InputError
@@ -111,13 +112,16 @@ def solve_velocity(
     velocity = np.zeros((*labels.shape, 2), dtype=np.float32)
     motions = []
     numbers = range(1, len(is_sky) + 1)
+    everything, windows = (slice(None), slice(None)), ndimage.find_objects(labels)
     for number in sorted(numbers, key=lambda number: number not in assigned):
-        mask = labels == number
-        surface = fit_surface(mask, surface_depth, camera, is_sky[number - 1])
         own = assigned.get(number, ())
-        flow = _region_flow(mask, surface, [hints[one] for one in own], solver, lenders)
-        velocity[mask] = chart_velocity(flow.world, surface, _pixels(mask))
-        motions.append(_report(mask, shapes, surface, own, flow, velocity[mask]))
+        window = everything if own else windows[number - 1]
+        mask, part = labels[window] == number, _part_of(camera, window)
+        surface = fit_surface(mask, surface_depth[window], part, is_sky[number - 1])
+        flow = _region_flow(mask, window, surface, [hints[one] for one in own], solver, lenders)
+        chart = chart_velocity(flow.world, surface, _pixels(mask))
+        velocity[window][mask] = chart
+        motions.append(_report(mask, shapes[:, *window], surface, own, flow, chart))
     used = {one for own in assigned.values() for one in own}
     return VelocityField(
         torch.from_numpy(velocity),
@@ -128,6 +132,7 @@ def solve_velocity(
 
 def _region_flow(
     mask: np.ndarray,
+    window: tuple[slice, slice],
     surface: PlaneSurface,
     hints: Sequence["Hint"],
     solver: Solver,
@@ -136,10 +141,10 @@ def _region_flow(
     """Solve a region with hints, or borrow for one without (all with hints come first)."""
     if hints:
         flow = solve_region(mask, hints, surface, solver)
-        lenders.lend(surface.kind, mask, flow.world)
+        lenders.lend(surface.kind, window, mask, flow.world)
         return flow
     speck = mask.sum() < SPECK and not surface.sky
-    borrowed = lenders.borrow("ground" if speck else surface.kind, mask)
+    borrowed = lenders.borrow("ground" if speck else surface.kind, window, mask)
     world = np.zeros(3) if borrowed is None else borrowed
     name = "none" if borrowed is None else "borrowed"
     return RegionFlow(np.tile(world, (int(mask.sum()), 1)), name, math.nan, math.nan)
@@ -193,6 +198,12 @@ def _notes(surface: PlaneSurface, flow: RegionFlow) -> Iterator[str]:
         )
     if surface.error > FLAT_ERROR:
         yield f"not flat: its plane is {100 * surface.error:.0f} % off the depth"
+
+
+def _part_of(camera: Camera, window: tuple[slice, slice]) -> Camera:
+    """Give the camera of a window of the chart: what is small is worked on in its own window."""
+    y, x = window[0].start or 0, window[1].start or 0
+    return camera.cropped(x, y, camera.width - x, camera.height - y)
 
 
 def _pixels(mask: np.ndarray) -> Float[np.ndarray, "N 2"]:
