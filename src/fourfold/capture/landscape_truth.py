@@ -128,9 +128,8 @@ class LandscapeTruth:
         Raises:
             InputError: the file is damaged.
         """
-        motion = scale_depth(self._motion("motion", 2), self._size)
         ratio = np.array(self._size) / (self._head["width"], self._head["height"])
-        return torch.from_numpy((motion * ratio).astype(np.float32))
+        return torch.from_numpy((self._motion("motion", 2) * ratio).astype(np.float32))
 
     def scene_flow(self) -> Float[Tensor, "H W 3"]:
         """Read the velocity in space: the truth's units per frame; 0 also in the sky.
@@ -138,7 +137,7 @@ class LandscapeTruth:
         Raises:
             InputError: the file is damaged.
         """
-        return torch.from_numpy(scale_depth(self._motion("scene_flow", 3), self._size))
+        return torch.from_numpy(self._motion("scene_flow", 3))
 
     def views(self) -> tuple[LandscapeView, ...]:
         """List the views, time by time; the photo itself is not among them.
@@ -172,7 +171,8 @@ class LandscapeTruth:
         return torch.from_numpy(np.ascontiguousarray(scale_mask(mask, self._size)))
 
     def _motion(self, name: str, channels: int) -> Float[np.ndarray, "H W C"]:
-        return _read_numbers(self.folder / "motion.npz", name, channels)
+        stored = _read_numbers(self.folder / "motion.npz", name, channels)
+        return np.stack([scale_depth(stored[..., k], self._size) for k in range(channels)], -1)
 
 
 def is_landscape_truth(folder: Path) -> bool:

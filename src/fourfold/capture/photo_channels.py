@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Bool
 
+from fourfold.capture.cameras import read_own_cameras
 from fourfold.capture.exif import exif_focal, film_focal
 from fourfold.capture.images import image_size
 from fourfold.capture.masks import read_labels
@@ -61,6 +62,17 @@ def with_fov(source: Source, degrees: float) -> Source:
     focal = source.sizes[VIEW][1] / 2 / math.tan(math.radians(degrees) / 2)
     source = replace(source, settings=(*source.settings, f"fov {degrees!r}"))
     return _with_focal(source, focal, "given")
+
+
+def with_camera_file(source: Source, file: Path) -> Source:
+    """Give the photo the camera of a `cameras.json` of ours.
+
+    Raises:
+        InputError: not such a file, or it has no camera for the photo.
+    """
+    cameras = read_own_cameras(file, source.views, source.frames, source.sizes)
+    notes = without_camera_note(source.notes)
+    return replace(source, cameras=cameras, notes=notes, files=(*source.files, file))
 
 
 def with_mask_file(source: Source, file: Path, max_size: int) -> Source:

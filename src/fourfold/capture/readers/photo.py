@@ -2,7 +2,8 @@
 
 The path is the picture, the JSON, or a folder with the two. What lies beside the picture is taken
 too: `<name>.json`; else a mask `<name>_json/mask.png` (as labelme exports it) or `<name>_mask.png`;
-and a motion field `<name>_motion.npy` (as StyleCineGAN keeps them).
+and a motion field `<name>_motion.npy` (as StyleCineGAN keeps them); and the camera in
+`cameras.json`, in the place of what EXIF says.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from fourfold.capture.photo_channels import (
     LAYOUT,
     MAX_SIZE,
     VIEW,
+    with_camera_file,
     with_exif_camera,
     with_mask_file,
     with_motion_file,
@@ -98,4 +100,5 @@ def _with_neighbours(source: Source, base: Path, options: ReadOptions) -> Source
     motion = motion_beside(base)
     if motion is not None:
         source = with_motion_file(source, motion)
-    return source
+    cameras = base.with_name("cameras.json")
+    return with_camera_file(source, cameras) if cameras.is_file() else source
