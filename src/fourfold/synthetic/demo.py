@@ -27,6 +27,9 @@ class _Example:
 _EXAMPLES = {
     "juggler": _Example(288, 180, 20, 24, Storage(jpeg_quality=90, novel_every=4, depth_every=4)),
     "tabletop": _Example(128, 96, 18, 64, Storage(jpeg_quality=92, compact=True, points_across=32)),
+    "valley": _Example(
+        640, 360, 1, 36, Storage(jpeg_quality=88, novel_every=2, depth_every=8, compact=True)
+    ),
 }
 
 
@@ -35,7 +38,7 @@ def render_demo(
     out: str | PathLike[str],
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Render an example that is embedded in the package: "juggler" or "tabletop".
+    """Render an example that is embedded in the package: "juggler", "tabletop" or "valley".
 
     Raises:
         UsageError: there is no such example.

@@ -1,6 +1,5 @@
 """Mitsuba films a stage; rays through the pixel centres tell the truth about it."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cached_property
 from types import ModuleType
@@ -54,15 +53,20 @@ class FilmedScene:
         self._mi = load_mitsuba()
         self.vertices = [to_world(actor.vertices_at(time)) for actor in stage.actors]
         self._stage = stage
-        self._scene = (
-            self._guides[0] if stage.glowing else _lit_scene(self._mi, stage, self.vertices)
-        )
+        self._scene = self._albedo if stage.glowing else _lit_scene(self._mi, stage, self.vertices)
         self._shapes = _shape_numbers(self._scene, len(stage.actors))
 
     @cached_property
-    def _guides(self) -> list[Any]:
-        """The surfaces shining in their own colours, and in those of their normals."""
-        return [_glowing_scene(self._mi, *look) for look in _looks(self._stage, self.vertices)]
+    def _albedo(self) -> Any:
+        """The surfaces shining in their own colours."""
+        return _glowing_scene(
+            self._mi, *_colors_look(self._stage, self.vertices), smooth=not self._stage.flat
+        )
+
+    @cached_property
+    def _normals(self) -> Any:
+        """The surfaces shining in the colours of their normals."""
+        return _glowing_scene(self._mi, *_normals_look(self._stage, self.vertices))
 
     def photograph(self, camera: Camera, samples: int, seed: int) -> Float[np.ndarray, "H W 3"]:
         """Render the image, linear RGB, by path tracing with `samples` paths per pixel.
@@ -79,9 +83,9 @@ class FilmedScene:
         noisy = self._render(self._scene, camera, path, sampler, seed)
         # the same places in every pixel: at edges reflectance and image mix alike
         flat = {"type": "path", "max_depth": 1}
-        albedo = self._render(self._guides[0], camera, flat, sampler, seed)
+        albedo = self._render(self._albedo, camera, flat, sampler, seed)
         sampler = {"type": "multijitter", "sample_count": _NORMAL_SAMPLES}
-        normals = self._render(self._guides[1], camera, flat, sampler, seed)
+        normals = self._render(self._normals, camera, flat, sampler, seed)
         return denoise(noisy, albedo, normals)
 
     def survey(self, camera: Camera) -> tuple[Float[np.ndarray, "H W"], Int[np.ndarray, "H W"]]:
@@ -134,7 +138,7 @@ class FilmedScene:
             "principal_point_offset_x": _offset(camera.intrinsics[0, 2], camera.width),
             "principal_point_offset_y": _offset(camera.intrinsics[1, 2], camera.height),
             "near_clip": 0.01,
-            "far_clip": 100.0,
+            "far_clip": self._stage.reach,
             "to_world": self._mi.ScalarTransform4f(_mitsuba_pose(camera)),
             "film": film,
             "sampler": sampler,
@@ -168,34 +172,43 @@ def _load_scene(mi: ModuleType, parts: dict[str, Any]) -> Any:
     return mi.load_dict({"type": "scene", **parts}, optimize=False)
 
 
-def _looks(
-    stage: Stage, vertices: list[np.ndarray]
-) -> Iterator[tuple[list[tuple[np.ndarray, np.ndarray, np.ndarray]], list[Panel]]]:
-    """Give all surfaces coloured by their reflectance, then by their normal in 0 … 1."""
-    faces = [actor.faces for actor in stage.actors]
-    yield (
-        list(zip(vertices, faces, [actor.colors for actor in stage.actors], strict=True)),
-        list(stage.room),
-    )
-    normals = [0.5 + 0.5 * vertex_normals(v, f) for v, f in zip(vertices, faces, strict=True)]
+_Look = tuple[list[tuple[np.ndarray, np.ndarray, np.ndarray]], list[Panel]]
+
+
+def _colors_look(stage: Stage, vertices: list[np.ndarray]) -> _Look:
+    """Give all surfaces coloured by their reflectance."""
+    actors = zip(vertices, stage.actors, strict=True)
+    return [(v, actor.faces, actor.colors) for v, actor in actors], list(stage.room)
+
+
+def _normals_look(stage: Stage, vertices: list[np.ndarray]) -> _Look:
+    """Give all surfaces coloured by their normal, in 0 … 1."""
+    meshes = [
+        (v, actor.faces, 0.5 + 0.5 * vertex_normals(v, actor.faces))
+        for v, actor in zip(vertices, stage.actors, strict=True)
+    ]
     panels = [
         replace(panel, texture=np.full((2, 2, 3), 0.5 + 0.5 * _normal(panel), np.float32))
         for panel in stage.room
     ]
-    yield list(zip(vertices, faces, normals, strict=True)), panels
+    return meshes, panels
 
 
 def _glowing_scene(
     mi: ModuleType,
     meshes: list[tuple[np.ndarray, np.ndarray, np.ndarray]],
     panels: list[Panel],
+    *,
+    smooth: bool = True,
 ) -> Any:
     """Let every surface shine in its own colour and reflect nothing."""
     glow = {
         "type": "area",
         "radiance": {"type": "mesh_attribute", "name": "vertex_color"},
     }
-    shapes = {f"actor_{k}": _mesh(mi, *mesh, "emitter", glow) for k, mesh in enumerate(meshes)}
+    shapes = {
+        f"actor_{k}": _mesh(mi, *mesh, "emitter", glow, smooth) for k, mesh in enumerate(meshes)
+    }
     for k, panel in enumerate(panels):
         light = {"type": "area", "radiance": _bitmap(mi, panel)}
         shapes[f"panel_{k}"] = {**_rectangle(mi, panel), "emitter": light}
@@ -229,15 +242,17 @@ def _mesh(
     colors: Float[np.ndarray, "N 3"],
     role: str,
     look: dict[str, Any],
+    smooth: bool = True,
 ) -> Any:
     """Build a mesh with a colour per vertex; `look` is its "bsdf" or "emitter"."""
     properties = mi.Properties()
     properties[role] = mi.load_dict(look)
-    mesh = mi.Mesh("", len(vertices), len(faces), has_vertex_normals=True, props=properties)
+    mesh = mi.Mesh("", len(vertices), len(faces), has_vertex_normals=smooth, props=properties)
     mesh.add_attribute("vertex_color", 3, colors.astype(np.float32).ravel())
     values = mi.traverse(mesh)
     values["vertex_positions"] = vertices.astype(np.float32).ravel()
-    values["vertex_normals"] = vertex_normals(vertices, faces).astype(np.float32).ravel()
+    if smooth:
+        values["vertex_normals"] = vertex_normals(vertices, faces).astype(np.float32).ravel()
     values["faces"] = faces.astype(np.uint32).ravel()
     values.update()
     return mesh

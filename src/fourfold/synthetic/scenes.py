@@ -7,19 +7,22 @@ from fourfold.errors import UsageError
 from fourfold.synthetic.crowd import crowd
 from fourfold.synthetic.gnome import gnome
 from fourfold.synthetic.juggler import juggler
+from fourfold.synthetic.landscape import Landscape
 from fourfold.synthetic.rigid import RigidStage
 from fourfold.synthetic.stage import Stage
 from fourfold.synthetic.tabletop import tabletop
+from fourfold.synthetic.valley import valley
 
 
 @dataclass(frozen=True)
 class SceneKind:
     """A scene by its builder, which takes a seed, and its usual size, length and quality.
 
-    A `RigidStage` is written in OSN's layout, any other stage in Fourfold's own.
+    A `RigidStage` is written in OSN's layout, a `Landscape` as a photo with a drawing, any other
+    stage in Fourfold's own.
     """
 
-    build: Callable[[int], Stage] | Callable[[int], RigidStage]
+    build: Callable[[int], Stage] | Callable[[int], RigidStage] | Callable[[int], Landscape]
     about: str
     width: int
     height: int
@@ -32,6 +35,7 @@ SCENES: dict[str, SceneKind] = {
     "tabletop": SceneKind(tabletop, "3 rigid toys that hide each other", 160, 120, 24, 64),
     "crowd": SceneKind(crowd, "8 rigid toys", 160, 120, 24, 36),
     "gnome": SceneKind(gnome, "one video, 50 true scenes", 160, 120, 24, 16),
+    "valley": SceneKind(valley, "one photo of a river and clouds that flow", 640, 360, 1, 25),
 }
 
 

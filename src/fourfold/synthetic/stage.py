@@ -74,7 +74,9 @@ class Stage:
     """A scene to be filmed: `seconds` long, `viewpoint_at` a time in seconds, `pivot` (3,).
 
     `sky` is the linear RGB radiance that comes from where the room is open. On a `glowing` stage
-    no light falls: every surface shines in its own colour, wherever it is.
+    no light falls: every surface shines in its own colour, wherever it is. Cameras see as far as
+    `reach`, in metres. Mitsuba lets a surface shine where its smoothed normal faces the camera;
+    with `flat` its faces' own do, so that rims of coarse meshes stay bright.
     """
 
     name: str
@@ -86,6 +88,8 @@ class Stage:
     viewpoint_at: Callable[[float], Viewpoint]
     pivot: tuple[float, float, float]
     glowing: bool = False
+    reach: float = 100.0
+    flat: bool = False
 
 
 def world_camera(viewpoint: Viewpoint, width: int, height: int) -> Camera:

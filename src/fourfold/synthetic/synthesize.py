@@ -10,6 +10,8 @@ from fourfold.errors import UsageError
 from fourfold.files import replace_folder
 from fourfold.geometry import Camera
 from fourfold.synthetic.footage import Filming
+from fourfold.synthetic.landscape import Landscape
+from fourfold.synthetic.landscape_synthesis import synthesize_landscape
 from fourfold.synthetic.renderer import FilmedScene, load_mitsuba
 from fourfold.synthetic.rigid import RigidStage
 from fourfold.synthetic.rigid_synthesis import synthesize_rigid
@@ -54,23 +56,25 @@ def synthesize(
     Own scenes. The frames span the scene's whole time, however many they are. Deforming scenes
     are written in Fourfold's layout: images, masks of what is visible of each object, cameras;
     under `truth` z-depth and masks by rays through the pixels' centres, surface tracks, novel
-    views at the same times, depth order. Rigid scenes are written in OSN's (`synthesize_rigid`).
+    views at the same times, depth order. Rigid scenes are written in OSN's (`synthesize_rigid`),
+    a landscape as a photo with a drawing (`synthesize_landscape`).
 
     Args:
         scene: a name in `SCENES`.
         out: the capture's folder; replaced when it is there, once the new one is whole.
         width, height: size of the images in pixels; the scene's own (`SCENES`) if None, and so
             for the next two.
-        frames: number of frames.
+        frames: number of frames; 1 of a landscape.
         samples: light paths per pixel; more are slower and leave less noise.
         seed: of textures, noise and the choice of tracks; on the same machine the same seed
             gives the same files, byte for byte.
         storage: how the files are stored; by default without loss, and all of them.
-        progress: is called with the number of frames (of rigid scenes, pictures) done and of all.
+        progress: is called with the number of frames done and of all; of rigid scenes and of
+            landscapes, of pictures.
 
     Raises:
         UsageError: no such scene, a number is too small, or frames so few or small that an object
-            of a rigid scene is in none.
+            of a rigid scene is in none, or many frames of a landscape.
         MissingDependencyError: Mitsuba is not installed.
         OutputError: it cannot be written; what was there stays.
     """
@@ -90,6 +94,10 @@ def synthesize(
     stage = kind.build(seed)
     if isinstance(stage, RigidStage):
         return synthesize_rigid(stage, out, filming, storage or Storage(), progress)
+    if isinstance(stage, Landscape):
+        if filming.frames != 1:
+            raise UsageError(f"{filming.frames} frames of {scene}", expected="1: it is one photo")
+        return synthesize_landscape(stage, out, filming, storage or Storage(), progress)
     return _synthesize_stage(stage, out, filming, storage or Storage(), progress)
 
 

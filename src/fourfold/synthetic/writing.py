@@ -21,7 +21,9 @@ class Storage:
 
     `jpeg_quality` None stores images as PNG. Novel views are stored for every `novel_every`-th
     frame, the true depth for every `depth_every`-th, from the first. In OSN's layout `compact`
-    stores label maps and depths as PNG; a row of pixels has `points_across` key points.
+    stores label maps and depths as PNG; a row of pixels has `points_across` key points. Of a
+    landscape every `novel_every`-th time is stored, and the depth of every `depth_every`-th camera;
+    `compact` stores numbers in 16 bits.
     """
 
     jpeg_quality: int | None = None
@@ -38,14 +40,13 @@ def encode_srgb(linear: Float[np.ndarray, "H W 3"]) -> np.ndarray:
     return np.rint(curve * 255.0).astype(np.uint8)
 
 
-def write_image(path: Path, linear: Float[np.ndarray, "H W 3"], storage: Storage) -> None:
-    """Write a linear image as PNG or JPEG (colour not subsampled)."""
+def write_image(path: Path, linear: Float[np.ndarray, "H W 3"], storage: Storage) -> Path:
+    """Write a linear image as PNG or JPEG (colour not subsampled), and return the file."""
     picture = Image.fromarray(encode_srgb(linear))
     if storage.jpeg_quality is None:
-        _write(path.with_suffix(".png"), picture, "PNG", optimize=True)
-    else:
-        quality = storage.jpeg_quality
-        _write(path.with_suffix(".jpg"), picture, "JPEG", quality=quality, subsampling=0)
+        return _write(path.with_suffix(".png"), picture, "PNG", optimize=True)
+    quality = storage.jpeg_quality
+    return _write(path.with_suffix(".jpg"), picture, "JPEG", quality=quality, subsampling=0)
 
 
 def write_mask(path: Path, mask: Bool[np.ndarray, "H W"]) -> None:
@@ -79,8 +80,9 @@ def camera_json(camera: Camera) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, picture: Image.Image, kind: str, **options: Any) -> None:
+def _write(path: Path, picture: Image.Image, kind: str, **options: Any) -> Path:
     buffer = io.BytesIO()
     picture.save(buffer, kind, **options)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(buffer.getvalue())
+    return path
