@@ -5,7 +5,7 @@ from fourfold.errors import InputError
 from fourfold.estimators import SKY_DEPTH, estimate_landscape_depth
 from fourfold.estimators.given_depth import fill_gaps, sharpen_edges, unknown_sky
 from fourfold.estimators.popup import Ground, contact_inverse_depth, falling_inverse_depth
-from fourfold.geometry import unproject_pixels
+from fourfold.geometry import Camera, unproject_pixels
 from tests.estimators.landscapes import (
     HEIGHT,
     HORIZON,
@@ -197,6 +197,17 @@ def test_ramps_between_surfaces_become_steps():
 def test_what_does_not_fit_is_refused(regions, given, message):
     with pytest.raises(InputError, match=message):
         estimate_landscape_depth(valley(), camera(), regions, given=given)
+
+
+@pytest.mark.parametrize(("height", "width"), [(8, 8), (20, 30), (300, 40), (40, 700)])
+def test_any_masks_of_any_shape_give_a_depth(height, width):
+    random = torch.Generator().manual_seed(0)
+    image = torch.rand(height, width, 3, generator=random)
+    moving, upright = torch.rand(2, height, width, generator=random) > 0.7
+    view = Camera.from_fov(width, height, 45.0)
+    regions = {"motion": moving, "vertical": upright}
+    depth = estimate_landscape_depth(image, view, regions).depth
+    assert bool((depth.isfinite() & (depth > 0)).all())
 
 
 def test_the_same_photo_has_the_same_depth():

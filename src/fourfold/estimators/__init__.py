@@ -44,6 +44,7 @@ from fourfold.estimators.ordering import (
 )
 from fourfold.estimators.plane_sweep import SweptView, sweep_costs, sweep_pixels
 from fourfold.estimators.plate import fill_unseen, render_plate
+from fourfold.estimators.pretrained_depth import PretrainedDepth, load_depth_estimator
 from fourfold.estimators.sampling import pixel_centres, sample_image
 from fourfold.estimators.semi_global import smooth_planes
 from fourfold.estimators.sky import detect_sky
@@ -58,6 +59,7 @@ __all__ = [
     "GroundPlane",
     "Horizon",
     "LandscapeDepth",
+    "PretrainedDepth",
     "SKY_DEPTH",
     "SweptView",
     "Triangulation",
@@ -78,6 +80,7 @@ __all__ = [
     "forward_backward_valid",
     "grow_mask",
     "guided_filter",
+    "load_depth_estimator",
     "occlusion_order",
     "order_from_junctions",
     "order_from_shapes",

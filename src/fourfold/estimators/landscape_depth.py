@@ -24,7 +24,7 @@ from fourfold.estimators.guided_filter import (
     snap_mask,
 )
 from fourfold.estimators.horizon import find_horizon
-from fourfold.estimators.mask_parts import connected_parts, large_parts, nearest_part, parts_where
+from fourfold.estimators.mask_parts import connected_parts, largest_part, nearest_part, parts_where
 from fourfold.estimators.popup import (
     SMALLEST,
     Ground,
@@ -123,7 +123,8 @@ def _lay_out(
 ) -> LandscapeDepth:
     shape = image.shape[:2]
     reach = round(OUTLINE * max(shape))
-    upright = [snap_mask(mask, image, reach) for mask in _of_kind(regions, "vertical")]
+    snapped = [snap_mask(mask, image, reach) for mask in _of_kind(regions, "vertical")]
+    upright = [mask for mask in snapped if mask.any()]
     vertical = _union(upright, shape)
     moving = _union(_of_kind(regions, "motion"), shape)
     level = _union([*_of_kind(regions, "ground"), *_of_kind(regions, "water")], shape) & ~vertical
@@ -204,7 +205,7 @@ def _stand_label(inverse: Tensor, mask: Tensor, ground: Ground) -> None:
     owners = torch.from_numpy(nearest_part(mask.numpy(), SMALLEST * mask.numel()))
     for index in owners.unique().tolist():
         part = mask & (owners == index)
-        body = torch.from_numpy(large_parts(part.numpy(), int(part.sum()) / 2))
+        body = torch.from_numpy(largest_part(part.numpy()))
         inverse[part] = contact_inverse_depth(body, ground).expand(mask.shape)[part]
 
 

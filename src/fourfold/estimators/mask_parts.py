@@ -24,6 +24,12 @@ def large_parts(mask: Bool[np.ndarray, "H W"], least: float) -> Bool[np.ndarray,
     return parts_where(parts, np.bincount(parts.ravel()) >= least)
 
 
+def largest_part(mask: Bool[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
+    """Keep the largest connected part of a mask, which must not be empty."""
+    parts = connected_parts(mask)
+    return parts == 1 + np.bincount(parts[mask])[1:].argmax()
+
+
 def nearest_marked(
     marked: Bool[np.ndarray, "H W"],
 ) -> tuple[Int[np.ndarray, "H W"], Int[np.ndarray, "H W"], Float[np.ndarray, "H W"]]:
