@@ -7,6 +7,7 @@ from fourfold.scene.gaussians import Gaussians
 from fourfold.scene.harmonics import DC_BASIS, harmonics_basis, rotate_harmonics
 from fourfold.scene.keyframes import blend_keys, blend_quaternion_keys, keyframe_weights
 from fourfold.scene.landscape_path import LANDSCAPE_PATHS, landscape_path
+from fourfold.scene.loop_blending import blend_pictures
 from fourfold.scene.loop_motion import LoopMotion
 from fourfold.scene.motion import Motion, StaticMotion
 from fourfold.scene.pivot import orbit_pivot
@@ -51,6 +52,7 @@ __all__ = [
     "StaticMotion",
     "bind_points",
     "blend_keys",
+    "blend_pictures",
     "blend_quaternion_keys",
     "brute_force_accuracy",
     "deform",

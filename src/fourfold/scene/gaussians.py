@@ -120,6 +120,8 @@ class Gaussians:
 
     def select(self, index: Int[Tensor, " M"] | Bool[Tensor, " N"] | slice) -> "Gaussians":
         """Keep some Gaussians, by indices, by a mask or by a slice."""
+        if isinstance(index, Tensor) and index.dtype == torch.bool:
+            index = torch.nonzero(index)[:, 0]  # once, and not for every tensor
         return Gaussians(**{name: tensor[index] for name, tensor in self.tensors().items()})
 
     def transformed(self, similarity: Float[Tensor, "4 4"]) -> "Gaussians":

@@ -74,10 +74,12 @@ def draw_loop(objects: Sequence[SceneObject], shot: Shot) -> Drawing:
     if len(passes) == 1:
         first.outputs.pop("shares")
         return first
-    area = _area(passes, moving, shot.camera)
-    still = _still_near(area, passes[0], moving, first)
-    others = [_draw(each.select(still), shot) for each in passes[1:]]
-    return _blend([first, *others], area, shot.asked)
+    areas = [_area(each, moving, shot.camera) for each in passes]
+    others = []
+    for each, area in zip(passes[1:], areas[1:], strict=True):
+        still = _still_near(area, passes[0], moving, first)
+        others.append(_draw(each.select(still), shot))
+    return _blend([first, *others], areas, shot.asked)
 
 
 def _passes(objects: Sequence[SceneObject], shot: Shot) -> list[_Pass]:
@@ -117,13 +119,12 @@ def _draw(picture: _Pass, shot: Shot) -> Drawing:
     )
 
 
-def _area(passes: Sequence[_Pass], moving: Sequence[bool], camera: Camera) -> Bool[Tensor, "H W"]:
-    """Mark the pixels that looping matter may reach in any of the pictures."""
+def _area(picture: _Pass, moving: Sequence[bool], camera: Camera) -> Bool[Tensor, "H W"]:
+    """Mark the pixels that looping matter may reach in a picture."""
     marked = torch.zeros(camera.height, camera.width)
-    for picture in passes:
-        for part, looping in zip(picture.parts, moving, strict=True):
-            if looping:
-                marked += _marks(project_points(camera, part.means)[0], marked)
+    for part, looping in zip(picture.parts, moving, strict=True):
+        if looping:
+            marked += _marks(project_points(camera, part.means)[0], marked)
     return _grown(marked > 0, _REACH)
 
 
@@ -150,22 +151,30 @@ def _still_near(
 
 
 def _blend(
-    drawings: Sequence[Drawing], area: Bool[Tensor, "H W"], asked: frozenset[str]
+    drawings: Sequence[Drawing], areas: Sequence[Bool[Tensor, "H W"]], asked: frozenset[str]
 ) -> Drawing:
-    """Blend around each part of the area; outside of the area the first picture holds."""
+    """Blend around each part of the areas; outside of its area a picture is the first one."""
     first = drawings[0]
     shares = [drawing.outputs.pop("shares") for drawing in drawings]
     blended = {name: first.outputs[name].clone() for name in asked}
-    for box, within in _parts(area):
-        weights = [share[box] for share in shares]
+    for box, within in _parts(torch.stack(list(areas)).any(0)):
+        own = [area[box] for area in areas]
+        weights = [
+            torch.where(area, share[box], 0.0) for area, share in zip(own, shares, strict=True)
+        ]
         for name in asked:
-            values = [drawing.outputs[name][box] for drawing in drawings]
-            inside = within.view(within.shape + (1,) * (values[0].ndim - 2))
-            # what a later picture lacks outside of the area must not reach over its rim
-            values = [values[0], *(torch.where(inside, v, values[0]) for v in values[1:])]
+            here = first.outputs[name][box]
+            values = [here] + [
+                torch.where(_like(area, here), drawing.outputs[name][box], here)
+                for area, drawing in zip(own[1:], drawings[1:], strict=True)
+            ]
             mixed = blend_pictures(values, weights) if name == "rgb" else _mean(values, weights)
-            blended[name][box] = torch.where(inside, mixed, values[0])
+            blended[name][box] = torch.where(_like(within, here), mixed, here)
     return Drawing(blended, first.rasterization)
+
+
+def _like(mask: Bool[Tensor, "H W"], picture: Tensor) -> Tensor:
+    return mask.view(mask.shape + (1,) * (picture.ndim - 2))
 
 
 def _parts(area: Bool[Tensor, "H W"]) -> list[tuple[tuple[slice, slice], Bool[Tensor, "h w"]]]:

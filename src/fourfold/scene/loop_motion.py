@@ -149,8 +149,10 @@ class LoopMotion(Motion):
             frames = self.period / self.cycles
             self._table.append(flow_maps(self.velocity, frames, _KEYS, _STRIDE))
         table, found = self._table[0], torch.zeros_like(places)
-        for key in low.unique().long().tolist():
+        for key in range(int(low.min()), int(low.max()) + 1) if len(low) else ():
             rows = low == key
+            if not bool(rows.any()):
+                continue
             pair = torch.cat((table[key], table[key + 1]), dim=-1)
             first, second = sample_map(pair, places[rows] / _STRIDE).split(2, dim=-1)
             found[rows] = first + rest[rows].unsqueeze(-1) * (second - first)

@@ -12,6 +12,7 @@ from torch import Tensor
 from fourfold.errors import InputError, UsageError
 from fourfold.estimators import LandscapeDepth
 from fourfold.methods.mom.config import MOMConfig
+from fourfold.methods.mom.dense_field import clean_field
 from fourfold.methods.mom.multiview import solve_multiview
 from fourfold.methods.mom.photo import Photo
 from fourfold.methods.mom.regions import label_regions
@@ -61,11 +62,10 @@ def find_motion(photo: Photo, landscape: LandscapeDepth, config: MOMConfig) -> P
 def _given(
     photo: Photo, given: Float[Tensor, "H W 2"], landscape: LandscapeDepth, config: MOMConfig
 ) -> PhotoMotion:
-    """Take a field as it is, where something is marked to move; unknown is at rest."""
+    """Take a field where something is marked to move."""
     if config.motion == "multiview":
         raise UsageError("--motion multiview with a motion field", expected="hints, no field")
-    moving = photo.moving.any(0).unsqueeze(-1)
-    velocity = torch.where(moving, given, 0.0).nan_to_num(posinf=0.0, neginf=0.0)
+    velocity = clean_field(given, photo.moving.any(0)).velocity
     masks, names = _regions(photo, landscape, velocity)
     return PhotoMotion(config.speed * velocity, masks, names)
 
