@@ -149,7 +149,7 @@ def test_later_pictures_are_drawn_only_where_they_matter():
     with pytest.MonkeyPatch.context() as patch:
         everything = torch.ones(HEIGHT, WIDTH, dtype=torch.bool)
         patch.setattr(loop_drawing, "_area", lambda *_: everything)
-        patch.setattr(loop_drawing, "_still_near", lambda *_: [None, None])
+        patch.setattr(loop_drawing._Still, "near", lambda *_: [None, None])
         whole = scene.render(CAMERA, 4.3, outputs=("rgb", "depth", "alpha", "objects", "flow"))
     for name, picture in found.items():
         torch.testing.assert_close(picture, whole[name], atol=1e-3, rtol=1e-3, equal_nan=True)

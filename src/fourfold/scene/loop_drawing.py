@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy import ndimage
 from torch import Tensor
 
@@ -75,10 +76,9 @@ def draw_loop(objects: Sequence[SceneObject], shot: Shot) -> Drawing:
         first.outputs.pop("shares")
         return first
     areas = [_area(each, moving, shot.camera) for each in passes]
-    others = []
+    others, still = [], _still(passes[0], moving, first, shot.camera)
     for each, area in zip(passes[1:], areas[1:], strict=True):
-        still = _still_near(area, passes[0], moving, first)
-        others.append(_draw(each.select(still), shot))
+        others.append(_draw(each.select(still.near(area, moving)), shot))
     return _blend([first, *others], areas, shot.asked)
 
 
@@ -136,18 +136,29 @@ def _marks(pixels: Float[Tensor, "N 2"], like: Float[Tensor, "H W"]) -> Float[Te
     return counts.view(height, width).to(like)
 
 
-def _still_near(
-    area: Bool[Tensor, "H W"], picture: _Pass, moving: Sequence[bool], drawn: Drawing
-) -> list[Bool[Tensor, " N"] | None]:
-    """Tell which Gaussians of matter that does not loop are drawn in or beside an area."""
-    meta = drawn.rasterization.meta
-    wide = _grown(area, _REACH)
-    height, width = area.shape
-    x = meta.means2d[:, 0].detach().floor().long().clamp(0, width - 1)
-    y = meta.means2d[:, 1].detach().floor().long().clamp(0, height - 1)
-    near = (meta.radii > 0) & (wide[y, x] | (meta.radii > _REACH))
-    split = near.split([len(part) for part in picture.parts])
-    return [None if looping else part for looping, part in zip(moving, split, strict=True)]
+class _Still(NamedTuple):
+    """Matter that does not loop: the pixel of each Gaussian, row by row, and if it is large."""
+
+    pixels: Int[Tensor, " M"]
+    large: Bool[Tensor, " M"]
+    counts: list[int]
+
+    def near(self, area: Bool[Tensor, "H W"], moving: Sequence[bool]) -> list[Tensor | None]:
+        """Tell which Gaussians of each object are drawn in or beside an area; None for all."""
+        near = self.large | _grown(area, _REACH).flatten()[self.pixels]
+        parts = iter(near.split(self.counts))
+        return [None if looping else next(parts) for looping in moving]
+
+
+def _still(picture: _Pass, moving: Sequence[bool], drawn: Drawing, camera: Camera) -> _Still:
+    """Find where matter that does not loop is in a picture that was drawn."""
+    meta, counts = drawn.rasterization.meta, [len(part) for part in picture.parts]
+    own = torch.repeat_interleave(~torch.tensor(moving), torch.tensor(counts))
+    x, y = meta.means2d.detach()[own].long().unbind(-1)
+    x.clamp_(0, camera.width - 1)
+    y.clamp_(0, camera.height - 1)
+    still = [count for count, looping in zip(counts, moving, strict=True) if not looping]
+    return _Still(y * camera.width + x, meta.radii[own] > _REACH, still)
 
 
 def _blend(
