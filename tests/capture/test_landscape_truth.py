@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from fourfold.capture import open_capture
+from fourfold.capture import LandscapeTruth, open_capture
 from fourfold.errors import InputError
 
 # 4x2 pixels: the sky above, water below that moves by (2, 1) pixels
@@ -56,8 +56,14 @@ def folder(tmp_path):
     return tmp_path
 
 
+def truth_of(folder, max_size=None) -> LandscapeTruth:
+    truth = open_capture(folder, max_size=max_size).landscape_truth
+    assert truth is not None
+    return truth
+
+
 def test_maps_are_read(folder):
-    truth = open_capture(folder).landscape_truth
+    truth = truth_of(folder)
     inf = float("inf")
     assert truth.depth().tolist() == [[inf] * 4, [2.0, 2.0, 4.0, 4.0]]
     assert truth.sky().tolist() == [[True] * 4, [False] * 4]
@@ -69,29 +75,35 @@ def test_maps_are_read(folder):
 
 
 def test_views_are_listed_by_time_without_the_photo_itself(folder):
-    views = open_capture(folder).landscape_truth.views()
+    views = truth_of(folder).views()
     assert [(view.name, view.time) for view in views] == [("left", 0.0), ("left", 8.0)]
     assert views[0].camera.camera_from_world[0, 3] == 0.25
     assert views[1].image()[0, 0].tolist() == pytest.approx([60 / 255] * 3)
-    assert views[1].depth()[1].tolist() == [3.0, 3.0, 5.0, 5.0]
+    depth = views[1].depth()
+    assert depth is not None
+    assert depth[1].tolist() == [3.0, 3.0, 5.0, 5.0]
     (folder / "truth" / "views" / "left" / "depth.npz").unlink()
-    assert open_capture(folder).landscape_truth.views()[0].depth() is None
+    assert truth_of(folder).views()[0].depth() is None
 
 
 def test_all_is_scaled_to_the_working_size(folder):
-    truth = open_capture(folder, max_size=2).landscape_truth
+    truth = truth_of(folder, 2)
     assert truth.depth().tolist() == [[2.0, 4.0]]
     assert truth.motion().tolist() == [[[1.0, 0.5], [1.0, 0.5]]]
     view = truth.views()[0]
     assert (view.camera.width, view.camera.height) == (2, 1)
     assert view.camera.focal == (2.0, 2.0)
     assert view.image().shape == (1, 2, 3)
-    assert view.depth().tolist() == [[3.0, 5.0]]
+    depth = view.depth()
+    assert depth is not None
+    assert depth.tolist() == [[3.0, 5.0]]
 
 
 def test_the_photo_has_the_camera_beside_it(folder):
     capture = open_capture(folder)
-    assert capture.camera(0).focal == (4.0, 4.0)
+    camera = capture.camera(0)
+    assert camera is not None
+    assert camera.focal == (4.0, 4.0)
     assert not any("field of view" in note for note in capture.notes)
     assert capture.truth is None
 
@@ -105,13 +117,13 @@ def test_damaged_truth_is_named(folder):
     truth = folder / "truth"
     (truth / "depth.npz").write_bytes(b"PK")
     with pytest.raises(InputError, match=r"depth\.npz"):
-        open_capture(folder).landscape_truth.depth()
+        truth_of(folder).depth()
     np.savez(truth / "motion.npz", motion=MOTION)
     with pytest.raises(InputError, match="scene_flow"):
-        open_capture(folder).landscape_truth.scene_flow()
+        truth_of(folder).scene_flow()
     np.savez(truth / "motion.npz", motion=MOTION[..., :1], scene_flow=FLOW)
     with pytest.raises(InputError, match="shape"):
-        open_capture(folder).landscape_truth.motion()
+        truth_of(folder).motion()
     (truth / "landscape.json").write_text('{"format": "fourfold-landscape-truth", "version": 9}')
     with pytest.raises(InputError, match="version"):
-        _ = open_capture(folder).landscape_truth.up
+        _ = truth_of(folder).up

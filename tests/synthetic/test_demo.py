@@ -25,7 +25,12 @@ def tabletop():
     return open_capture(DEMO / "tabletop")
 
 
-@pytest.mark.parametrize("name", ["juggler", "tabletop"])
+@pytest.fixture(scope="module")
+def valley():
+    return open_capture(DEMO / "valley")
+
+
+@pytest.mark.parametrize("name", ["juggler", "tabletop", "valley"])
 def test_it_is_at_most_two_megabytes(name):
     sizes = [path.stat().st_size for path in (DEMO / name).rglob("*") if path.is_file()]
     assert 100_000 < sum(sizes) <= 2_000_000
@@ -120,3 +125,32 @@ def test_tabletops_test_views_have_their_layers(tabletop):
         composed = images.gather(0, labels[None, ..., None].expand(1, -1, -1, 3))[0]
         # each picture is a JPEG of its own
         assert (composed - view.image()).abs().mean() < 0.02
+
+
+def test_valley_gives_a_photo_with_regions_hints_and_a_camera(valley):
+    assert valley.channels == {"image", "mask", "camera", "hint"}
+    assert (valley.width, valley.height) == (640, 360)
+    assert {"motion_river", "motion_clouds"} <= set(valley.object_names)
+    assert len(valley.hints) >= 8
+
+
+def test_valleys_hints_are_true_where_they_are(valley):
+    motion, depth = valley.landscape_truth.motion(), valley.landscape_truth.depth()
+    depths = []
+    for hint in valley.hints:
+        x, y = (int((a + b) / 2) for a, b in zip(hint.start, hint.end, strict=True))
+        np.testing.assert_allclose(hint.velocity, motion[y, x], atol=0.01)
+        depths.append(float(depth[y, x]))
+    assert min(depths) < 3.0
+    assert max(d for d in depths if np.isfinite(d)) > 12.0
+    assert float("inf") in depths
+
+
+def test_valleys_truth_is_whole(valley):
+    truth = valley.landscape_truth
+    views = truth.views()
+    assert len(views) == 15
+    assert {view.time for view in views} == {0.0, 8.0}
+    assert all(view.image().shape == (360, 640, 3) for view in views)
+    assert 0.1 < truth.regions()["river"].float().mean() < 0.3
+    assert 3.0 < truth.motion()[truth.regions()["river"]].norm(dim=-1).max() < 6.0
