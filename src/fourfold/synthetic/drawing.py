@@ -16,10 +16,11 @@ _FINER = 4
 _EXACTNESS = 0.5
 _SPECK = 1e-4
 _POINTS_ON_LINE = 25
-# How many middles of a line are tried at most; which share of the highest speed is fast; below
-# which speed a line is too short to draw, in photo widths per frame.
+# How many middles of a line are tried at most; which share of the highest speed is fast; how much
+# more the velocity may change along a line than along the steadiest; below which speed a line is
+# too short to draw, in photo widths per frame.
 _MOST_TRIED = 2000
-_FAST, _SLOWEST = 0.75, 1.5e-4
+_FAST, _STEADY, _SLOWEST = 0.7, 0.05, 1.5e-4
 
 Velocity = Callable[[Float[np.ndarray, "N 2"]], Float[np.ndarray, "N 2"]]
 Line = tuple[tuple[float, float], tuple[float, float]]
@@ -60,8 +61,9 @@ def place_hint(
 ) -> Line | None:
     """Find the line of a hint with its middle in a mask: 50 velocities there long.
 
-    Of the lines that stay in the region, and are nearly as fast as any of them, it is the one
-    along which the velocity changes least; None where there is none that is fast enough to draw.
+    Of the lines that stay in the region, are nearly as fast as any of them, and along which the
+    velocity changes nearly as little, it is the one farthest from the rim; None where there is
+    none that is long enough to draw.
 
     Args:
         mask: where the middle may be.
@@ -75,26 +77,28 @@ def place_hint(
     share = np.linspace(-0.5, 0.5, _POINTS_ON_LINE)[None, :, None]
     ways = middles[:, None] + share * HINT_FRAMES * moves[:, None]
     speeds = np.linalg.norm(moves, axis=1)
-    good = _inside(ways, region) & (speeds >= _SLOWEST * region.shape[1])
+    room = _room(ways, region)
+    good = (room > 0) & (speeds >= _SLOWEST * region.shape[1])
     if not good.any():
         return None
     good &= speeds >= _FAST * speeds[good].max()
-    change = velocity(ways[good].reshape(-1, 2)).reshape(-1, _POINTS_ON_LINE, 2)
-    change = np.linalg.norm(change - moves[good][:, None], axis=-1).mean(1) / speeds[good]
-    way = ways[good][np.argmin(change)]
+    ways, moves, speeds, room = (values[good] for values in (ways, moves, speeds, room))
+    along = velocity(ways.reshape(-1, 2)).reshape(ways.shape)
+    change = np.linalg.norm(along - moves[:, None], axis=-1).mean(1) / speeds
+    way = ways[np.argmax(np.where(change <= change.min() + _STEADY, room, -1.0))]
     (x0, y0), (x1, y1) = way[0].tolist(), way[-1].tolist()
     return (x0, y0), (x1, y1)
 
 
-def _inside(
+def _room(
     ways: Float[np.ndarray, "N P 2"], region: Bool[np.ndarray, "H W"]
-) -> Bool[np.ndarray, "N"]:
-    """Tell which ways stay in a region, a pixel's width kept from its rim."""
-    kept = cv2.erode(region.astype(np.uint8), np.ones((3, 3), np.uint8), borderValue=0) > 0
-    height, width = region.shape
-    framed = np.all((ways >= 0) & (ways < (width, height)), axis=(1, 2))
-    x, y = np.clip(ways, 0, (width - 1, height - 1)).astype(int).transpose(2, 0, 1)
-    return np.logical_and(framed, kept[y, x].all(1))
+) -> Float[np.ndarray, "N"]:
+    """Measure how far ways keep from the rim of a region, in pixels; 0 where they leave it."""
+    framed = np.pad(region.astype(np.uint8), 1)
+    distance = cv2.distanceTransform(framed, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+    height, width = distance.shape
+    x, y = np.clip(np.floor(ways) + 1, 0, (width - 1, height - 1)).astype(int).transpose(2, 0, 1)
+    return distance[y, x].min(1)
 
 
 def _shape(label: str, points: Float[np.ndarray, "P 2"], kind: str) -> dict[str, Any]:

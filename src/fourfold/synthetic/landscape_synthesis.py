@@ -32,7 +32,7 @@ _VERTICES_PER_PIXEL = 1.4
 _MOUNTAINS = 50.0
 # Hints on the river: one in each of these ranges of depth, near to far; on the sky one in each of
 # so many ranges of columns.
-_HINT_DEPTHS = (1.5, 2.6, 3.4, 4.4, 5.8, 8.0, 11.0, 15.0, 21.0)
+_HINT_DEPTHS = (1.5, 2.6, 3.6, 5.0, 7.0, 10.0, 15.0, 24.0)
 _HINT_COLUMNS = 3
 
 
