@@ -52,7 +52,7 @@ def demo(
     capture = example_path(chosen.example)
     say(f"training {method} on the embedded example {chosen.example}")
     run = train(method, capture, out=out, overwrite=overwrite, **chosen.demo)
-    say("rendering an orbit around it")
+    say("rendering it")
     videos = render(run, outputs="rgb", **chosen.demo_render)
     say("measuring it")
     metrics = evaluate(run)
