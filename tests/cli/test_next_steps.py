@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fourfold.cli.commands import Train
 from fourfold.cli.main import parse
-from fourfold.cli.next_steps import after_sfm, option_words
+from fourfold.cli.next_steps import after_demo, after_sfm, option_words
 from fourfold.verbs.options import CaptureOptions
 
 OPTIONS = CaptureOptions(frames="2:9", masks=Path("my masks"), fps=12.5, cameras=Path("lens.json"))
@@ -38,3 +38,10 @@ def test_the_words_are_understood():
 def test_cameras_with_gaps_are_not_recommended():
     (only,) = after_sfm(Path("clip"), CaptureOptions(), Path("sfm"), ["003"])
     assert only == "fourfold train osn clip --bodies sfm --out RUN"
+
+
+def test_after_a_demo_comes_ones_own_input():
+    assert after_demo("osn") == ("fourfold train osn YOUR_CLIP --out runs/clip",)
+    draw, train = after_demo("mom")
+    assert draw.startswith("fourfold prepare draw YOUR_PHOTO")
+    assert train == "fourfold train mom drawn --out runs/photo"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
 
 import fourfold
-from fourfold.cli.next_steps import after_sfm
+from fourfold.cli.next_steps import after_demo, after_sfm
 from fourfold.verbs.draw import DrawOptions
 from fourfold.verbs.methods import METHODS, Method
 from fourfold.verbs.options import CaptureOptions, PhotoOptions
@@ -67,7 +67,7 @@ class Demo(Command):
         printing.print_path("scene", result.run.scene_folder)
         printing.print_next(
             f"fourfold render {result.run.path} --outputs rgb,depth,objects,flow,tracks",
-            f"fourfold train {self.method} YOUR_CLIP --out runs/clip",
+            *after_demo(self.method),
         )
 
     def when_interrupted(self) -> str:

@@ -8,6 +8,8 @@ from pathlib import Path
 from shlex import join
 from typing import Any
 
+from fourfold.verbs.methods import find_method
+
 
 def after_sfm(capture: Path, options: Any, out: Path, unposed: Sequence[str]) -> tuple[str, ...]:
     """Give the trainings that structure from motion was made for.
@@ -24,6 +26,14 @@ def after_sfm(capture: Path, options: Any, out: Path, unposed: Sequence[str]) ->
         command = ["fourfold", "train", "dreamscene4d", str(capture), *words]
         commands.append(join([*command, "--cameras", str(out / "cameras.json"), "--out", "RUN"]))
     return tuple(commands)
+
+
+def after_demo(method: str) -> tuple[str, ...]:
+    """Give the commands that do the same with an input of one's own."""
+    if find_method(method).photo:
+        drawn = "fourfold prepare draw YOUR_PHOTO --out drawn"
+        return drawn, f"fourfold train {method} drawn --out runs/photo"
+    return (f"fourfold train {method} YOUR_CLIP --out runs/clip",)
 
 
 def option_words(options: Any, *without: str) -> list[str]:
