@@ -10,6 +10,7 @@ import torch
 from fourfold.errors import ResultError
 from fourfold.exporters import Sight, look, track_points, write_tracks
 from fourfold.scene import RigidMotion, Scene
+from tests.loops import loop_scene
 from tests.tiny import BALL_DEPTH, FOCAL, NUM_FRAMES, STEP, tiny_camera, tiny_scene
 
 PIXELS_PER_FRAME = FOCAL * STEP / BALL_DEPTH  # 1.2
@@ -39,6 +40,20 @@ def test_points_follow_the_ball_and_leave_out_the_wall() -> None:
     assert moved.min() > PIXELS_PER_FRAME * 0.95
     assert moved.max() < PIXELS_PER_FRAME * 1.06
     assert tracks.visibility.all()
+
+
+def test_points_of_matter_that_loops_flow_on() -> None:
+    tracks = track_points(loop_scene())
+    assert set(tracks.objects.tolist()) == {1}
+    start = tracks.pixels[0]
+    assert tracks.visibility[0].all()
+    assert len(start) >= 64
+    moved = torch.arange(len(tracks.pixels))[:, None, None] * torch.tensor([1.0, 0.0])
+    torch.testing.assert_close(tracks.pixels, start + moved, atol=1e-2, rtol=0)
+    # they are seen until they leave the picture, without a jump where the loop turns
+    inside = (tracks.pixels[..., 0] > 1) & (tracks.pixels[..., 0] < 47)
+    assert tracks.visibility[inside].float().mean() > 0.95
+    assert not tracks.visibility[tracks.pixels[..., 0] > 48].any()
 
 
 def test_points_are_on_the_side_that_is_seen() -> None:

@@ -9,9 +9,13 @@ import torch
 from PIL import Image
 
 import fourfold as ff
+from fourfold.cli import main
 from fourfold.errors import FourfoldError, InputError, UsageError
+from fourfold.scene import landscape_path
 from fourfold.training import Run
+from fourfold.verbs.camera_path import loop_times
 from fourfold.verbs.render import OUTPUTS, RenderOptions, split_outputs
+from tests.loops import PERIOD, loop_run, loop_scene
 from tests.tiny import HEIGHT, NUM_FRAMES, WIDTH, tiny_run, tiny_scene
 
 
@@ -105,6 +109,77 @@ def test_exported_cameras_render_as_the_input_path(run: Run) -> None:
         assert np.abs(_pixels(first / name) - _pixels(second / name)).max() <= 2
 
 
+def test_a_loop_goes_on_where_it_ends(tmp_path: Path) -> None:
+    run = loop_run(tmp_path / "run")
+    (folder,) = ff.render(run, path="circle", loop=True, format="png", progress=False)
+    assert folder.name == "circle_rgb"
+    frames = [_pixels(file) for file in sorted(folder.iterdir())]
+    assert len(frames) == PERIOD
+    following = [*frames[1:], frames[0]]
+    steps = [float(((a - b) ** 2).mean()) for a, b in zip(frames, following, strict=True)]
+    # in mean squares: 1 dB is a factor of 1.26
+    assert steps[-1] < 1.26 * float(np.median(steps[:-1]))
+    assert min(steps) > 1.0  # all of it moves
+
+
+def test_a_loop_is_drawn_at_its_own_times_on_a_path_that_closes(tmp_path: Path) -> None:
+    run, scene = loop_run(tmp_path / "run"), loop_scene()
+    (folder,) = ff.render(
+        run, path="side", loop=True, seconds=1.0, fps=8.0, format="png", progress=False
+    )
+    # 2 s of 12 frames are played twice as fast: 8 pictures of 1.5 frames each
+    times = [1.5 * index for index in range(8)]
+    cameras = landscape_path(scene, "side", times, closed=True)
+    files = sorted(folder.iterdir())
+    assert len(files) == len(times)
+    for index in (0, 3, 5):
+        expected = scene.render(cameras[index], times[index])["rgb"].clamp(0, 1)
+        assert np.abs(_pixels(files[index]) - (expected * 255).numpy()).max() <= 1
+
+
+def test_times_of_a_loop() -> None:
+    scene = loop_scene()  # 12 frames at 6 per second
+    assert loop_times(scene, 6.0, None) == [float(index) for index in range(PERIOD)]
+    # 5 s hold two and a half loops of 2 s: two of them, slower
+    assert loop_times(scene, 2.0, 5.0) == pytest.approx([2.4 * index for index in range(10)])
+    assert loop_times(scene, 3.0, 0.4) == [0.0, 6.0]
+
+
+def test_a_scene_that_loops_goes_in_a_circle_by_itself(tmp_path: Path) -> None:
+    (file,) = ff.render(loop_run(tmp_path / "run"), loop=True, progress=False)
+    assert file.name == "circle_rgb.mp4"
+    with av.open(file) as video:
+        assert len(list(video.decode(video=0))) == PERIOD
+
+
+def test_a_path_without_a_loop_goes_from_end_to_end(tmp_path: Path) -> None:
+    run, scene = loop_run(tmp_path / "run"), loop_scene()
+    (folder,) = ff.render(run, path="zoom-in", time="3", seconds=0.5, format="png", progress=False)
+    files = sorted(folder.iterdir())
+    assert len(files) == 3
+    camera = landscape_path(scene, "zoom-in", [3.0] * 3, closed=False)[-1]
+    expected = scene.render(camera, 3.0)["rgb"].clamp(0, 1)
+    assert np.abs(_pixels(files[-1]) - (expected * 255).numpy()).max() <= 1
+
+
+def test_what_does_not_loop_is_not_looped(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["render", str(run.path), "--loop"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "error: --loop for a scene that does not loop. Render it without --loop."
+    assert not (run.path / "renders").exists()
+
+
+def test_scales_of_a_scene_without_a_scale_set(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = loop_run(tmp_path / "run")
+    for scales in ("3", "random", "grid"):
+        assert main(["render", str(run.path), "--scales", scales]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("error: ")
+    assert not (run.path / "renders").exists()
+
+
 def test_outputs_are_checked() -> None:
     assert split_outputs("rgb,depth,rgb") == ("rgb", "depth")
     for text in ("", "rgb,normals"):
@@ -121,6 +196,7 @@ def test_outputs_are_checked() -> None:
         ({"seconds": -1.0}, "seconds"),
         ({"angle": 500.0}, "a swing of 500 degrees"),
         ({"time": "9"}, "not in the clip"),
+        ({"time": "1", "loop": True}, "--loop with --time"),
         ({"outputs": "sound"}, "unknown output sound"),
         ({"colour": "red"}, "unknown option colour"),
     ],

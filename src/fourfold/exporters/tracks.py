@@ -172,9 +172,10 @@ def write_tracks(path: Path, tracks: PointTracks, normalization: Float[Tensor, "
 
 def _pick(scene: Scene, index: int, frame: Sight, time: int, grid: int) -> ScenePoints:
     item = scene.objects[index]
-    world = item.at(float(time))
-    _, seen = look(frame, world.means, torch.full((len(world),), index))
-    pixels, depth = project_points(frame.camera, world.means)
+    # where the points are followed to: looping matter is drawn in other places too
+    means = item.means_at(float(time))
+    _, seen = look(frame, means, torch.full((len(means),), index))
+    pixels, depth = project_points(frame.camera, means)
     area = float((frame.weights[..., index] > _OWNS).sum())
     side = max(frame.camera.width, frame.camera.height)
     step = max(min(side / grid, math.sqrt(area / _FEWEST)), 1.0)
