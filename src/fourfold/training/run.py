@@ -47,6 +47,7 @@ _CONTENTS = (
     "log.jsonl",
     "tensorboard",
     "scene",
+    "scene-lifted",
     "metrics.json",
     "report.html",
     "contact_sheet.png",
@@ -138,6 +139,16 @@ class Run:
                 run._take_costs(record["laps"], record["peak_memory_mb"])
                 break
         return run
+
+    def change_config(self, config: Any) -> None:
+        """Store other settings: for those of a stage that has not begun.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        settings = _read_settings(self.path) | {"config": to_plain(config)}
+        write_atomic(self.path / _SETTINGS, write_yaml(settings))
+        self.plain_config = settings["config"]
 
     @property
     def scene_folder(self) -> Path:

@@ -30,12 +30,14 @@ class RefineConfig:
     iterations: int = 150
     """Steps, each on one frame."""
     animator: Annotated[str, arg(metavar="FOLDER|MODULE:NAME")] = ""
-    """Frames to optimise on: a folder of pictures, or a Python callable (image, mask, velocity,
-    frames) -> (T,H,W,3); by default the photo moved along the flow."""
+    """Frames of a whole loop to optimise on: a folder of pictures, or a Python callable (image,
+    mask, velocity, frames) -> (T,H,W,3); by default the photo moved along the scene's paths."""
     ssim_weight: float = 0.2
     """Share of 1 - SSIM in the loss; the rest is L1."""
+    learning_rate: float = 0.004
+    """Of the first step, a tenth at the last; more where an animator's frames differ much."""
     flow_scale: float = 1.0
-    """The animator's speed, relative to the velocity that it was given."""
+    """The animator's speed, relative to the velocity that it was given: the scene takes it on."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,7 @@ class MOMConfig:
             ("loop.patch", loop.patch, 0.002, 1.0),
             ("refine.iterations", refine.iterations, 1, math.inf),
             ("refine.ssim-weight", refine.ssim_weight, 0.0, 1.0),
+            ("refine.learning-rate", refine.learning_rate, 1e-6, 1.0),
             ("refine.flow-scale", refine.flow_scale, 1e-3, 1e3),
         ):
             if not least <= value <= most:

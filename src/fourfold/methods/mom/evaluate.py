@@ -81,6 +81,8 @@ def _notes(scene: Scene, capture: Capture) -> list[str]:
     for region in scene.provenance["regions"]:
         if region["note"]:
             notes.append(f"{region['region']}, {region['pixels']} pixels: {region['note']}.")
+    if "refine" in scene.provenance:
+        notes.append(f"{scene.provenance['refine']}.")
     unused = scene.provenance["unused_hints"]
     if unused:
         notes.append(f"Too far from every moving region: {', '.join(unused)}.")

@@ -1,5 +1,6 @@
-"""Train mom: a photo's depth, the motion of its regions, its Gaussians, the loop."""
+"""Train mom: depth of a photo, motion of its regions, Gaussians, the loop; refined if asked."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import torch
 from fourfold.capture import Capture
 from fourfold.errors import UsageError
 from fourfold.estimators import DepthEstimator, estimate_landscape_depth
+from fourfold.methods.mom.animator import load_animator
 from fourfold.methods.mom.canvas import extend_canvas
 from fourfold.methods.mom.config import MOMConfig
 from fourfold.methods.mom.finish import finish_scene
@@ -16,6 +18,7 @@ from fourfold.methods.mom.lift import ROUNDS, lift
 from fourfold.methods.mom.motion import find_motion
 from fourfold.methods.mom.photo import Photo, read_photo
 from fourfold.methods.mom.pictures import show_depth, show_motion
+from fourfold.methods.mom.refine import refine_scene
 from fourfold.methods.mom.state import State
 from fourfold.splat import warm_up
 from fourfold.training import (
@@ -42,13 +45,14 @@ def train(capture: Capture, out: Path, config: MOMConfig, overwrite: bool) -> Ru
     """
     stages = parse_stages(config.stages, STAGES)
     config.check()
+    load_animator(config.refine.animator)  # says what is wrong with it before a run is made
     # Which stages run now is no property of the result, but for the one that is optional.
-    config = replace(config, stages=",".join(STAGES if "refine" in stages else STAGES[:-1]))
+    config = replace(config, stages=",".join(STAGES[:-1]))
     photo = read_photo(capture)
     run = Run.open(
         out,
         method="mom",
-        config=config,
+        config=config if overwrite else _as_begun(config, out, stages),
         capture_path=capture.path,
         capture_fingerprint=capture.fingerprint(),
         overwrite=overwrite,
@@ -60,6 +64,23 @@ def train(capture: Capture, out: Path, config: MOMConfig, overwrite: bool) -> Ru
         for stage in stages:
             _run_stage(stage, photo, run, config)
     return run
+
+
+def _as_begun(config: MOMConfig, out: Path, stages: Sequence[str]) -> MOMConfig:
+    """Give the settings to compare with those of a run that is there.
+
+    The stage refine may be added to a finished run: its settings count from when it begins, and
+    only where it is asked for.
+    """
+    if not (out / "config.yml").is_file():
+        return config
+    run = Run.load(out)
+    if run.method != "mom":
+        return config  # is refused
+    stored, checkpoint = run.config(MOMConfig), run.latest_checkpoint()
+    begun = checkpoint is not None and checkpoint.stage == "refine"
+    config = replace(config, stages=stored.stages)
+    return config if begun and "refine" in stages else replace(config, refine=stored.refine)
 
 
 def _run_stage(stage: str, photo: Photo, run: Run, config: MOMConfig) -> None:
@@ -131,8 +152,7 @@ def close_loop(state: State, photo: Photo, run: Run, config: MOMConfig) -> State
 
 def refine(state: State, photo: Photo, run: Run, config: MOMConfig) -> State:
     """Optimise the saved scene on an animated view."""
-    from fourfold.methods.mom.refine import refine_scene
-
+    run.change_config(replace(config, stages=",".join(STAGES)))
     refine_scene(state, photo, run, config)
     return state
 
