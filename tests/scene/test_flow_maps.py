@@ -44,3 +44,9 @@ def test_the_table_leads_back_and_forward_in_each_pixels_own_frames():
     torch.testing.assert_close(table[:, 0, 0, 0], torch.tensor([-8.0, -4.0, 0.0, 4.0, 8.0]))
     torch.testing.assert_close(table[:, 1, 2, 0], torch.tensor([-4.0, -2.0, 0.0, 2.0, 4.0]))
     assert not table[..., 1].any()
+
+
+def test_a_field_of_one_row_has_a_table():
+    table = flow_maps(torch.ones(1, 6, 2), torch.full((1, 6), 4.0), keys=2, stride=2)
+    assert table.shape == (5, 1, 3, 2)
+    torch.testing.assert_close(table[:, 0, 1, 0], torch.tensor([-4.0, -2.0, 0.0, 2.0, 4.0]))

@@ -215,3 +215,55 @@ def test_a_copy_is_not_saved():
     assert isinstance(copy, LoopCopy)
     with pytest.raises(TypeError, match="not saved"):
         copy.tensors()
+
+
+def _alone(stream: Gaussians, motion: LoopMotion) -> Scene:
+    """A stream without banks, before white."""
+    objects = [SceneObject("stream", stream, motion)]
+    return Scene(objects, [CAMERA], period=PERIOD, background_color=torch.ones(3))
+
+
+def test_where_nothing_is_the_background_is_seen():
+    motion = replace(_motion(2), presence=torch.ones(HEIGHT, WIDTH))
+    scene = _alone(_sheet(_pixels(slice(8, 24)), motion), motion)
+    drawn = scene.render(CAMERA, 4.3, outputs=("rgb", "alpha", "objects", "flow"))
+    assert all(bool(picture.isfinite().all()) for picture in drawn.values())
+    torch.testing.assert_close(drawn["rgb"][4:6], torch.ones(2, WIDTH, 3), atol=1e-4, rtol=0)
+    assert not drawn["alpha"][4:6].any()
+
+
+def test_a_copy_that_hardly_counts_is_hardly_seen_where_it_is_alone():
+    motion = replace(_motion(), presence=torch.ones(HEIGHT, WIDTH))
+    stream = _sheet(_pixels(slice(8, 24)), motion)
+    right = stream.select(project_points(CAMERA, stream.means)[0][:, 0] > 24)
+    # at once the arriving copy is six pixels upstream, before nothing
+    first, second = (_alone(right, motion).render(CAMERA, time)["rgb"] for time in (0.0, 1e-6))
+    torch.testing.assert_close(first, second, atol=1e-2, rtol=0)
+
+
+def test_a_looping_object_without_matter_is_no_obstacle():
+    scene = _scene(_motion())
+    empty = _sheet(_pixels(slice(0)), _motion())
+    objects = [scene.objects[0], SceneObject("stream", empty, _motion())]
+    still = replace(scene, objects=scene.objects[:1])
+    pictures = [
+        each.render(CAMERA, 2.0)["rgb"] for each in (replace(scene, objects=objects), still)
+    ]
+    assert torch.equal(*pictures)
+
+
+def test_drawing_a_loop_is_differentiable_in_its_velocity_at_each_step():
+    motion = _motion()
+    velocity = motion.velocity.clone().requires_grad_()
+    scene = _scene(replace(motion, velocity=velocity))
+    with torch.no_grad():
+        before = scene.render(CAMERA, 2.0)["rgb"]
+    for _ in range(2):
+        velocity.grad = None
+        scene.render(CAMERA, 2.0)["rgb"].square().sum().backward()
+        assert velocity.grad is not None
+        assert float(velocity.grad.abs().sum()) > 0
+    with torch.no_grad():
+        velocity.mul_(0.5)
+        after = scene.render(CAMERA, 2.0)["rgb"]
+    assert float((after - before).abs().max()) > 0.05

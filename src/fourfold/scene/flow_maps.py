@@ -43,7 +43,7 @@ def advect(
     time = torch.as_tensor(frames, dtype=places.dtype).expand(len(places))
     if len(places) == 0:
         return places
-    fastest = float(torch.linalg.vector_norm(velocity, dim=-1).amax())
+    fastest = float(torch.linalg.vector_norm(velocity.detach(), dim=-1).amax())
     steps = max(math.ceil(fastest * float(time.abs().amax()) / _STEP_PIXELS), 1)
     step = (time / steps).unsqueeze(-1)
     for _ in range(steps):
@@ -61,8 +61,8 @@ def flow_maps(
     the first half of the table leads back.
     """
     height, width = velocity.shape[:2]
-    rows = torch.arange(0.5 * stride, height, stride)
-    columns = torch.arange(0.5 * stride, width, stride)
+    rows = torch.arange(0.5 * stride, max(height, stride), stride)
+    columns = torch.arange(0.5 * stride, max(width, stride), stride)
     y, x = torch.meshgrid(rows, columns, indexing="ij")
     start = torch.stack((x, y), dim=-1).reshape(-1, 2).to(velocity)
     step = sample_map(frames.unsqueeze(-1), start, nearest=True)[:, 0] / keys

@@ -19,8 +19,9 @@ from fourfold.scene.loop_blending import BLEND_REACH, blend_pictures
 from fourfold.scene.rendering import Drawing, NextFrame, draw
 from fourfold.scene.scene_object import SceneObject
 
-# What matter that does not loop counts, beside shares that sum to 1 where it does: so little that
-# still ground seen through a gap in one copy gives way to another copy.
+# What matter that does not loop counts, and the background colour where nothing is, beside shares
+# that sum to 1 where matter does: so little that still ground seen through a gap in one copy gives
+# way to another copy.
 _STILL_SHARE = 1e-4
 # Matter is drawn within this many pixels of its centres, or is as large as its radius says.
 _REACH = 4
@@ -60,7 +61,7 @@ class _Pass:
 
 def loops(objects: Sequence[SceneObject]) -> bool:
     """Tell whether one picture is not enough to draw the objects."""
-    return any(len(item.motion.copies(0.0)) > 1 for item in objects)
+    return any(len(item.motion.copies(0.0)) > 1 and len(item.geometry) for item in objects)
 
 
 def draw_loop(objects: Sequence[SceneObject], shot: Shot) -> Drawing:
@@ -83,7 +84,10 @@ def draw_loop(objects: Sequence[SceneObject], shot: Shot) -> Drawing:
 
 
 def _passes(objects: Sequence[SceneObject], shot: Shot) -> list[_Pass]:
-    """Give what is in each picture; pictures that count nowhere are left out."""
+    """Give what is in each picture, without what counts less than still matter does.
+
+    Pictures in which nothing counts are left out.
+    """
     copies = [item.motion.copies(shot.time) for item in objects]
     found = []
     for number in range(max(map(len, copies))):
@@ -95,7 +99,7 @@ def _passes(objects: Sequence[SceneObject], shot: Shot) -> list[_Pass]:
                 share, keep = part.means.new_full((len(part),), _STILL_SHARE), None
             else:
                 share = item.share_at(shot.time, copy)
-                keep = share > 0
+                keep = share > _STILL_SHARE
             parts.append(part)
             shares.append(share)
             counts.append(keep)
@@ -166,12 +170,14 @@ def _blend(
 ) -> Drawing:
     """Blend around each part of the areas; outside of its area a picture is the first one."""
     first = drawings[0]
-    shares = [drawing.outputs.pop("shares") for drawing in drawings]
+    shares = [_shares(drawing) for drawing in drawings]
     blended = {name: first.outputs[name].clone() for name in asked}
     for box, within in _parts(torch.stack(list(areas)).any(0)):
         own = [area[box] for area in areas]
-        weights = [
-            torch.where(area, share[box], 0.0) for area, share in zip(own, shares, strict=True)
+        # the first picture is whole: everywhere one counts
+        weights = [shares[0][box]] + [
+            torch.where(area, share[box], 0.0)
+            for area, share in zip(own[1:], shares[1:], strict=True)
         ]
         for name in asked:
             here = first.outputs[name][box]
@@ -182,6 +188,11 @@ def _blend(
             mixed = blend_pictures(values, weights) if name == "rgb" else _mean(values, weights)
             blended[name][box] = torch.where(_like(within, here), mixed, here)
     return Drawing(blended, first.rasterization)
+
+
+def _shares(drawing: Drawing) -> Float[Tensor, "H W"]:
+    """Take out how much a picture counts: what it shows, and the background behind it."""
+    return drawing.outputs.pop("shares") + _STILL_SHARE * (1.0 - drawing.rasterization.alpha)
 
 
 def _like(mask: Bool[Tensor, "H W"], picture: Tensor) -> Tensor:

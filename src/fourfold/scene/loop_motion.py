@@ -145,10 +145,7 @@ class LoopMotion(Motion):
         self, places: Float[Tensor, "N 2"], low: Tensor, rest: Tensor
     ) -> Float[Tensor, "N 2"]:
         """Read the table of displacements between key `low` and the next one."""
-        if not self._table:
-            frames = self.period / self.cycles
-            self._table.append(flow_maps(self.velocity, frames, _KEYS, _STRIDE))
-        table, found = self._table[0], torch.zeros_like(places)
+        table, found = self._flow_maps(), torch.zeros_like(places)
         for key in range(int(low.min()), int(low.max()) + 1) if len(low) else ():
             rows = low == key
             if not bool(rows.any()):
@@ -157,6 +154,13 @@ class LoopMotion(Motion):
             first, second = sample_map(pair, places[rows] / _STRIDE).split(2, dim=-1)
             found[rows] = first + rest[rows].unsqueeze(-1) * (second - first)
         return found
+
+    def _flow_maps(self) -> Float[Tensor, "S h w 2"]:
+        """Tabulate the paths; kept, unless an optimiser moves them."""
+        if self.velocity.requires_grad or not self._table:
+            table = flow_maps(self.velocity, self.period / self.cycles, _KEYS, _STRIDE)
+            self._table[:] = [table]
+        return self._table[0]
 
     def tensors(self) -> dict[str, Tensor]:
         return {f.name: getattr(self, f.name) for f in fields(self) if f.init}
