@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import count
 from typing import Any
 
 import torch
@@ -77,6 +78,11 @@ def _entry(entry: dict[str, Any], photo: Photo) -> dict[str, Any]:
     return {key: None if value != value else value for key, value in entry.items()}
 
 
+def _free_name(name: str, taken: Sequence[str]) -> str:
+    """Number a name from 2 on until it is free: a drawn region may be called motion-2."""
+    return next(free for n in count(2) if (free := f"{name}-{n}") not in taken)
+
+
 def _regions(
     photo: Photo, landscape: LandscapeDepth, velocity: Float[Tensor, "H W 2"]
 ) -> tuple[Bool[Tensor, "R H W"], list[str]]:
@@ -90,7 +96,7 @@ def _regions(
             continue
         name = photo.moving_names[int((drawn & mask).sum((1, 2)).argmax())]
         counts[name] += 1
-        names.append(name if counts[name] == 1 else f"{name}-{counts[name]}")
+        names.append(name if counts[name] == 1 else _free_name(name, [*names, *photo.moving_names]))
         masks.append(mask)
     if not masks:
         raise InputError(
