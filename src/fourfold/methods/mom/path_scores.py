@@ -11,8 +11,8 @@ from fourfold.methods.mom.finish import FILLED
 from fourfold.methods.mom.rest_scores import at_rest
 from fourfold.scene import LANDSCAPE_PATHS, LoopMotion, Scene, draw, landscape_path
 
-PLACES = 5
-"""Cameras on each path, its ends included."""
+PLACES = 6
+"""Cameras on each path, its ends included. At five the circle would never leave the middle row."""
 SEEN = 0.5
 """A pixel with less alpha is a hole; one object's larger share makes it the object's."""
 

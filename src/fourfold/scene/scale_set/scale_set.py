@@ -23,10 +23,10 @@ from fourfold.scene.scale_set.sampling import Draw, Score, draw_above, spread_or
 Mode = Literal["computed", "polytope", "network"]
 MODES: tuple[Mode, ...] = ("computed", "polytope", "network")
 
-# Accuracy above which a combination is valid (OSN's own lies from .95 to .995, by scene).
 SAFE_MARGIN = 0.1
 """For `ScaleSet.sample`: a standard deviation of what noise of the layers does to the accuracy near
 the usual tolerance (.0005 to .0013 on the synthetic scenes, see docs/evaluation.md)."""
+# Accuracy above which a combination is valid (OSN's own lies from .95 to .995, by scene).
 TOLERANCE = 0.99
 # Scales given by hand are taken as in their range, or as a pin, up to this ratio.
 _ROUNDING = 1e-4
