@@ -11,7 +11,12 @@ from fourfold.training.schedules import Schedule, exponential, linear, set_learn
 from fourfold.training.seeding import deterministic, generator
 from fourfold.training.settings import from_plain, read_yaml, to_plain, write_yaml
 from fourfold.training.ssim_loss import ssim_loss
-from fourfold.training.stages import parse_stages, stage_is_done
+from fourfold.training.stages import (
+    check_first_stage,
+    parse_stages,
+    require_previous,
+    stage_is_done,
+)
 
 __all__ = [
     "COMPILE",
@@ -22,6 +27,7 @@ __all__ = [
     "Schedule",
     "Stopwatch",
     "adam_state",
+    "check_first_stage",
     "check_scene",
     "deterministic",
     "exponential",
@@ -33,6 +39,7 @@ __all__ = [
     "load_adam_state",
     "parse_named_numbers",
     "parse_stages",
+    "require_previous",
     "process_memory",
     "read_checkpoint",
     "read_yaml",

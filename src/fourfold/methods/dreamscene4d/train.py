@@ -24,9 +24,11 @@ from fourfold.training import (
     Checkpoint,
     Progress,
     Run,
+    check_first_stage,
     check_scene,
     deterministic,
     parse_stages,
+    require_previous,
     stage_is_done,
     to_plain,
 )
@@ -45,6 +47,7 @@ def train(capture: Capture, out: Path, config: DreamScene4DConfig, overwrite: bo
         ResultError: the scene is empty or holds numbers that are not finite.
     """
     stages = parse_stages(config.stages, STAGES)
+    check_first_stage(stages, STAGES, out, overwrite)
     config.check()
     # Which stages run now is no property of the result: all of them are stored.
     config = replace(config, stages=",".join(STAGES))
@@ -139,11 +142,8 @@ def _run_stage(
         followed = sum(len(clip.visible_frames(k)) - 1 for k in range(clip.num_objects))
         with Progress(followed, "lift") as progress:
             return lift(capture, clip, config, progress)
-    before = STAGES[STAGES.index(stage) - 1]
-    if checkpoint is None or not stage_is_done(checkpoint, before, STAGES):
-        raise UsageError(
-            f"stage {stage} needs stage {before}", mend=f"Run --stages {before} first."
-        )
+    require_previous(checkpoint, stage, STAGES)
+    assert checkpoint is not None
     draft = _restore(checkpoint)
     return move(draft, clip, run, config, checkpoint) if stage == "move" else compose(draft)
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 
 from fourfold.capture import Capture
-from fourfold.errors import UsageError
 from fourfold.estimators import DepthEstimator, estimate_landscape_depth
 from fourfold.methods.mom.animator import load_animator
 from fourfold.methods.mom.canvas import extend_canvas
@@ -25,9 +24,11 @@ from fourfold.training import (
     COMPILE,
     Progress,
     Run,
+    check_first_stage,
     check_scene,
     deterministic,
     parse_stages,
+    require_previous,
     stage_is_done,
 )
 
@@ -44,6 +45,7 @@ def train(capture: Capture, out: Path, config: MOMConfig, overwrite: bool) -> Ru
         ResultError: the scene is empty or not finite.
     """
     stages = parse_stages(config.stages, STAGES)
+    check_first_stage(stages, STAGES, out, overwrite)
     config.check()
     load_animator(config.refine.animator)  # says what is wrong with it before a run is made
     # Which stages run now is no property of the result, but for the one that is optional.
@@ -88,11 +90,7 @@ def _run_stage(stage: str, photo: Photo, run: Run, config: MOMConfig) -> None:
     checkpoint = run.latest_checkpoint()
     if stage_is_done(checkpoint, stage, STAGES):
         return
-    before = STAGES[max(STAGES.index(stage) - 1, 0)]
-    if stage != STAGES[0] and not stage_is_done(checkpoint, before, STAGES):
-        raise UsageError(
-            f"stage {stage} needs stage {before}", mend=f"Run --stages {before} first."
-        )
+    require_previous(checkpoint, stage, STAGES)
     state = State() if checkpoint is None else State.restore(checkpoint)
     with run.stopwatch.lap(stage):
         state = _STAGES[stage](state, photo, run, config)

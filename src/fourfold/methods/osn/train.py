@@ -10,7 +10,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fourfold.capture import Capture
-from fourfold.errors import UsageError
 from fourfold.methods.osn.config import OSNConfig
 from fourfold.methods.osn.drawing import draw_together
 from fourfold.methods.osn.finish import check_scales, finish_scene
@@ -26,10 +25,12 @@ from fourfold.training import (
     Checkpoint,
     Progress,
     Run,
+    check_first_stage,
     check_scene,
     deterministic,
     generator,
     parse_stages,
+    require_previous,
     stage_is_done,
 )
 
@@ -63,6 +64,7 @@ def train(capture: Capture, out: Path, config: OSNConfig, overwrite: bool) -> Ru
         ResultError: the scene is empty or not finite, or no combination of scales is valid.
     """
     stages = parse_stages(config.stages, STAGES)
+    check_first_stage(stages, STAGES, out, overwrite)
     config.check()
     # Which stages run now is no property of the result: all of them are stored.
     config = replace(config, stages=",".join(STAGES))
@@ -93,11 +95,7 @@ def _run_stage(stage: str, capture: Capture, footage: Footage, run: Run, config:
         if stage == STAGES[-1] and checkpoint is not None:
             _save_scene(_restore(footage, checkpoint), capture, footage, run, config)
         return
-    before = STAGES[max(STAGES.index(stage) - 1, 0)]
-    if stage != STAGES[0] and not stage_is_done(checkpoint, before, STAGES):
-        raise UsageError(
-            f"stage {stage} needs stage {before}", mend=f"Run --stages {before} first."
-        )
+    require_previous(checkpoint, stage, STAGES)
     with run.stopwatch.lap(stage):
         if stage == "bootstrap":
             state = bootstrap(footage, run, config, checkpoint)
