@@ -101,6 +101,6 @@ def _regions(
     if not masks:
         raise InputError(
             "nothing moves: the velocity is zero in every region",
-            expected="hints of some length, or a motion field that is not zero",
+            expected="hints that do not cancel each other, or a motion field that is not zero",
         )
     return torch.stack(masks), names
