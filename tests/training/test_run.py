@@ -70,6 +70,20 @@ def test_the_same_settings_resume(tmp_path):
     assert checkpoint.state == {"note": 5}
 
 
+def test_settings_of_a_later_stage_may_be_chosen_late(tmp_path):
+    late = Config(move=Move(steps=20))
+    with open_run(tmp_path / "run") as run:
+        run.change_config(late)
+        assert run.config(Config) == late
+    loaded = Run.load(tmp_path / "run")
+    assert loaded.config(Config) == late
+    assert loaded.capture_fingerprint == "abc"
+    with open_run(tmp_path / "run", late) as run:
+        assert run.plain_config["move"] == {"steps": 20}
+    with pytest.raises(UsageError, match=r"move.steps is 20 there and 10 here"):
+        open_run(tmp_path / "run")
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -108,6 +108,12 @@ def loop_appearance(count: int, period: int, turns: Sequence[int]) -> Appearance
 
 
 def make_study(scene: Scene, state: State, photo: Photo, config: RefineConfig) -> Study:
+    """Choose the part of the photo's view to draw, what is seen in it, and its targets.
+
+    Raises:
+        UsageError: there is no such animator, or what it gives does not fit.
+        InputError: a folder's pictures do not fit.
+    """
     assert state.motion is not None
     mask = state.motion.masks.any(0)
     box = _box(mask)
