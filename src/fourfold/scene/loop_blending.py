@@ -29,33 +29,26 @@ def blend_pictures(
     loop. Own, after the variance-preserving blend of textures (Heitz and Neyret 2018), which
     takes the pictures as independent. Here it is measured how unlike they are: in each band of
     detail and around each pixel, the blend is strengthened by the root of the mean variance of
-    the pictures over the variance of the blend. Where the pictures agree it is their mean, and
-    so it is where shares sum to little: that is what stands still. Differentiable.
+    the pictures' brightness over that of their mean. Where the pictures agree it is their mean,
+    and so it is where shares sum to little: that is what stands still. Differentiable.
     """
     total = torch.stack(list(shares)).sum(0).clamp_min(_SHARE_FLOOR)
     moving = total.clamp(max=1.0).unsqueeze(-1)
     weights = [(share / total).unsqueeze(-1) for share in shares]
-    rests = list(pictures)
-    blended = torch.zeros_like(rests[0])
+    blended = mixed = _mean(pictures, weights)
+    lights = [picture.mean(-1, keepdim=True) for picture in pictures]
+    window = _Box(moving, _WINDOW)
     for width in _WIDTHS:
-        smooth = [_box(rest, width) for rest in rests]
-        bands = [rest - low for rest, low in zip(rests, smooth, strict=True)]
-        blended = blended + _blend_band(bands, weights, moving)
-        rests = smooth
-    return blended + _mean(rests, weights)
-
-
-def _blend_band(
-    bands: Sequence[Float[Tensor, "H W 3"]],
-    weights: Sequence[Float[Tensor, "H W 1"]],
-    moving: Float[Tensor, "H W 1"],
-) -> Float[Tensor, "H W 3"]:
-    mixed = _mean(bands, weights)
-    strengths = [band.square().mean(-1, keepdim=True) for band in bands]
-    wanted = _box(moving * _mean(strengths, weights), _WINDOW)
-    found = _box(moving * mixed.square().mean(-1, keepdim=True), _WINDOW)
-    gain = ((wanted + _FAINT) / (found + _FAINT)).clamp(1.0, float(len(bands))).sqrt()
-    return (1.0 + (gain - 1.0) * moving) * mixed
+        box = _Box(moving, width)
+        low, lows = box.mean(mixed), [box.mean(light) for light in lights]
+        band = mixed - low
+        strengths = [(light - dim).square() for light, dim in zip(lights, lows, strict=True)]
+        wanted = window.mean(moving * _mean(strengths, weights))
+        found = window.mean(moving * band.mean(-1, keepdim=True).square())
+        gain = ((wanted + _FAINT) / (found + _FAINT)).clamp(1.0, float(len(pictures))).sqrt()
+        blended = torch.addcmul(blended, (gain - 1.0) * moving, band)
+        mixed, lights = low, lows
+    return blended
 
 
 def _mean(
@@ -63,18 +56,23 @@ def _mean(
 ) -> Float[Tensor, "H W C"]:
     mean = values[0] * weights[0]
     for value, weight in zip(values[1:], weights[1:], strict=True):
-        mean = mean + value * weight
+        mean = torch.addcmul(mean, value, weight)
     return mean
 
 
-def _box(values: Float[Tensor, "H W C"], width: int) -> Float[Tensor, "H W C"]:
-    """Give the mean over a box, or what of it is inside the picture; differentiable."""
-    height, across = values.shape[:2]
-    inside = _Box.apply(values.new_ones(height, across, 1), width)
-    return _Box.apply(values, width) / inside
+class _Box:
+    """A box that is moved over pictures of one size."""
+
+    def __init__(self, like: Float[Tensor, "H W C"], width: int) -> None:
+        self.width = width
+        self._inside = _BoxSum.apply(like.new_ones(*like.shape[:2], 1), width)
+
+    def mean(self, values: Float[Tensor, "H W C"]) -> Float[Tensor, "H W C"]:
+        """Give the mean over the box, or what of it is inside the picture; differentiable."""
+        return _BoxSum.apply(values, self.width) / self._inside
 
 
-class _Box(torch.autograd.Function):
+class _BoxSum(torch.autograd.Function):
     """The sum over a box, zero outside of the picture: its own adjoint. Four times avg_pool2d."""
 
     @staticmethod
@@ -88,4 +86,4 @@ class _Box(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        return _Box.apply(grads[0], ctx.width), None
+        return _BoxSum.apply(grads[0], ctx.width), None

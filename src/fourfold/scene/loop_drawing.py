@@ -91,22 +91,25 @@ def _passes(objects: Sequence[SceneObject], shot: Shot) -> list[_Pass]:
     copies = [item.motion.copies(shot.time) for item in objects]
     found = []
     for number in range(max(map(len, copies))):
-        parts, shares, following, counts = [], [], [], []
+        parts, shares, following, counts = [], [], [], False
         for item, motions in zip(objects, copies, strict=True):
-            copy = motions[number % len(motions)]
-            part = item.at(shot.time, copy)
             if len(motions) == 1:
-                share, keep = part.means.new_full((len(part),), _STILL_SHARE), None
+                shown, share = (
+                    item,
+                    item.geometry.means.new_full((len(item.geometry),), _STILL_SHARE),
+                )
             else:
+                copy = motions[number % len(motions)]
                 share = item.share_at(shot.time, copy)
-                keep = share > _STILL_SHARE
-            parts.append(part)
+                keep = torch.nonzero(share > _STILL_SHARE)[:, 0]
+                shown, share = item.copied(copy, keep), share[keep]
+                counts = counts or len(keep) > 0
+            parts.append(shown.at(shot.time))
             shares.append(share)
-            counts.append(keep)
             if "flow" in shot.asked:
-                following.append(item.means_at(shot.next_time, copy))
-        if any(keep is not None and bool(keep.any()) for keep in counts):
-            found.append(_Pass(parts, shares, following).select(counts))
+                following.append(shown.means_at(shot.next_time))
+        if counts:
+            found.append(_Pass(parts, shares, following))
     return found
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from fourfold.geometry import Camera, project_points, unproject_pixels
@@ -202,6 +202,9 @@ class LoopCopy(Motion):
         binding = self.bind(gaussians.means) if binding is None else binding
         local = self._local(binding)
         return (1.0 - local if self.forward else local) * binding.shares[:, self.phase]
+
+    def narrow(self, binding: ChartPlaces, keep: Int[Tensor, " M"]) -> ChartPlaces:
+        return ChartPlaces(*(values[keep] for values in binding))
 
     def tensors(self) -> dict[str, Tensor]:
         raise TypeError("a copy of looping matter is not saved; its motion is")

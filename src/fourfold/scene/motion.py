@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from fourfold.scene.gaussians import Gaussians
@@ -66,6 +66,10 @@ class Motion(ABC):
     def share(self, gaussians: Gaussians, time: float, binding: Any = None) -> Float[Tensor, " N"]:
         """Give how much each Gaussian counts where pictures of several copies are blended."""
         return gaussians.means.new_ones(len(gaussians))
+
+    def narrow(self, binding: Any, keep: Int[Tensor, " M"]) -> Any:
+        """Give what `bind` would return for some of the points, from what it returned for all."""
+        return None
 
     def binding(self) -> tuple[Tensor, ...]:
         """Give the motion's tensors that `bind` depends on."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from fourfold.errors import UsageError
@@ -52,6 +52,9 @@ class ScaledMotion(Motion):
 
     def copies(self, time: float) -> Sequence[Motion]:
         return [replace(self, motion=copy) for copy in self.motion.copies(time)]
+
+    def narrow(self, binding: Any, keep: Int[Tensor, " M"]) -> Any:
+        return self.motion.narrow(binding, keep)
 
     def share(self, gaussians: Gaussians, time: float, binding: Any = None) -> Float[Tensor, " N"]:
         return self.motion.share(gaussians, time, binding)

@@ -1,10 +1,10 @@
 """A thing in the scene: what it is made of and how it moves."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from fourfold.scene.appearance import Appearance
@@ -35,23 +35,30 @@ class SceneObject:
         if self.scale_range is not None and not 0.0 < self.scale_range[0] <= self.scale_range[1]:
             raise ValueError(f"the scale range {self.scale_range} of {self.name} is not a range")
 
-    def at(self, time: float, copy: Motion | None = None) -> Gaussians:
-        """Give the object's Gaussians in the world at `time` (frames); differentiable.
-
-        `copy`: as one of the `copies` of its motion carries them.
-        """
+    def at(self, time: float) -> Gaussians:
+        """Give the object's Gaussians in the world at `time` (frames); differentiable."""
         shown = self.geometry
         if self.appearance is not None:
             shown = self.appearance.apply(shown, time)
-        return (copy or self.motion).apply(shown, time, self._binding())
+        return self.motion.apply(shown, time, self._binding())
 
-    def means_at(self, time: float, copy: Motion | None = None) -> Float[Tensor, "N 3"]:
+    def means_at(self, time: float) -> Float[Tensor, "N 3"]:
         """Give the Gaussians' centres in the world at `time`, without the rest."""
-        return (copy or self.motion).move_points(self.geometry.means, time, self._binding())
+        return self.motion.move_points(self.geometry.means, time, self._binding())
 
     def share_at(self, time: float, copy: Motion) -> Float[Tensor, " N"]:
-        """Give how much each Gaussian of a copy counts at `time`; see `Motion.share`."""
+        """Give how much each Gaussian counts at `time` in one of its motion's `copies`."""
         return copy.share(self.geometry, time, self._binding())
+
+    def copied(self, copy: Motion, keep: Int[Tensor, " M"]) -> "SceneObject":
+        """Give some of the Gaussians as one of the motion's `copies` moves them."""
+        appearance = None if self.appearance is None else self.appearance.select(keep)
+        part = replace(
+            self, geometry=self.geometry.select(keep), motion=copy, appearance=appearance
+        )
+        inputs = (part.geometry.means, *copy.binding())
+        object.__setattr__(part, "_bound", (inputs, copy.narrow(self._binding(), keep)))
+        return part
 
     def _binding(self) -> Any:
         # Binding costs more than the motion itself, so it is kept; but an optimiser may step on

@@ -70,8 +70,9 @@ def test_each_pixel_is_in_one_part(work: Work):
     still = ~work.region
     hidden = sum(int(layer.present.sum()) for layer in work.layers[1:])
     assert len(moving) == int(work.region.sum())
-    # with its picture once more under the moving region
-    assert len(lifted.still) == int((still & ~invented).sum()) + len(moving)
+    # with its picture once more, at half the size, under the moving region
+    bed = len(lifted.still) - int((still & ~invented).sum())
+    assert len(moving) / 4 <= bed < len(moving) / 3
     assert len(lifted.filled) == int((still & invented).sum()) + hidden
     assert [len(part) for part in lifted.parts()] == [
         len(lifted.still),
@@ -84,10 +85,11 @@ def test_the_bed_lies_under_the_brook_and_shows_its_picture(work: Work):
     lifted, mask = work.lifted, brook_mask()
     bed = _draw(work, [lifted.still, lifted.filled])
     whole = _draw(work, lifted.parts())
-    assert float(bed["alpha"][mask].min()) > 0.95
+    assert float(bed["alpha"][mask].min()) > 0.9
     share = bed["depth"][mask] / whole["depth"][mask]
     assert float(share.min()) > 1.0 + 0.5 * (BED_DEPTH - 1.0)
-    assert float(psnr(bed["rgb"].clamp(0, 1), brook_image(), mask)) > 25.0
+    # at half the size
+    assert float(psnr(bed["rgb"].clamp(0, 1), brook_image(), mask)) > 20.0
 
 
 def test_each_correction_is_counted(work: Work):

@@ -1,7 +1,7 @@
 """From a photo with depth to Gaussians: what stands still, what moves, what is hidden."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -89,9 +89,22 @@ def _layer(layer: Layer, camera: Camera) -> Gaussians:
 
 
 def _bed(front: Layer, region: Bool[Tensor, "H W"], camera: Camera) -> Gaussians:
-    """Put a region's picture under it."""
+    """Put a region's picture under it, at half its size: little of it is ever seen."""
     own = front.depth.masked_fill(~region, 0.0)
     size = 2 * BED_STEP + 1
-    deepest = functional.max_pool2d(own[None, None], size, 1, BED_STEP)[0, 0]
-    depth = torch.where(region, BED_DEPTH * deepest, front.depth)
-    return pixel_gaussians(front.image, depth, camera, region)
+    deepest = functional.max_pool2d(own[None, None], size, 1, BED_STEP)
+    halves = [
+        functional.avg_pool2d(front.image.permute(2, 0, 1)[None], 2, ceil_mode=True),
+        functional.max_pool2d(deepest, 2, ceil_mode=True),
+    ]
+    image, depth = halves[0][0].permute(1, 2, 0), halves[1][0, 0]
+    present = functional.max_pool2d(region[None, None].float(), 2, ceil_mode=True)[0, 0] > 0
+    half = replace(
+        camera, width=present.shape[1], height=present.shape[0], intrinsics=_halved(camera)
+    )
+    return pixel_gaussians(image, torch.where(present, BED_DEPTH * depth, 1.0), half, present)
+
+
+def _halved(camera: Camera) -> Float[Tensor, "3 3"]:
+    """Give the intrinsics for pixels of twice the size, of which the last may be cut."""
+    return camera.intrinsics * camera.intrinsics.new_tensor([[0.5], [0.5], [1.0]])
