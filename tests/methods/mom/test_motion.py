@@ -84,6 +84,15 @@ def test_parts_of_one_region_have_names_of_their_own():
     assert not bool(found.masks.all(0).any())
 
 
+def test_parts_of_a_region_do_not_take_the_name_of_another_that_was_drawn():
+    left, right = brook_mask(), brook_mask()
+    left[:, 46:], right[:, :50] = False, False
+    left[:, 34:36] = False
+    regions = {"motion": left, "motion-2": right}
+    names = find_motion(*_known(motion_field=_field(0.5, 0.25), regions=regions), CONFIG).names
+    assert sorted(names) == ["motion", "motion-2", "motion-3"]
+
+
 def test_where_nothing_moves_there_is_no_region():
     cloud = torch.zeros(HEIGHT, WIDTH, dtype=torch.bool)
     cloud[4:10, 20:60] = True
