@@ -51,7 +51,9 @@ class Study:
 
     def draw(self, frame: int) -> Float[Tensor, "h w 3"]:
         """Draw a frame; differentiable in the coefficients."""
-        return self.scene.render(self.camera, float(frame))["rgb"]
+        # Changed once: the scene would do so for each of its pictures, and again in the gradient.
+        objects = [_changed(item, float(frame)) for item in self.scene.objects]
+        return replace(self.scene, objects=objects).render(self.camera, float(frame))["rgb"]
 
     @torch.no_grad()
     def score(self) -> float:
@@ -62,6 +64,12 @@ class Study:
             frame = (2 * place + 1) * period // (2 * count)
             frames.append(float(psnr(self.draw(frame).clamp(0, 1), self.target(frame), self.mask)))
         return fmean(frames)
+
+
+def _changed(item: SceneObject, time: float) -> SceneObject:
+    if item.appearance is None:
+        return item
+    return replace(item, geometry=item.appearance.apply(item.geometry, time), appearance=None)
 
 
 def ready_scene(scene: Scene, config: MOMConfig) -> Scene:
