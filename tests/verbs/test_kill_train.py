@@ -25,9 +25,13 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(params=["dreamscene4d", "osn"])
+@pytest.fixture(params=["dreamscene4d", "osn", "mom"])
 def words(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
-    """The words of a small training: the embedded example, or two cards."""
+    """The words of a small training: an embedded example, or two cards."""
+    if request.param == "mom":
+        words = ["train", "mom", str(example_path("valley")), "--max-size", "320"]
+        words += ["--loop.frames", "24", "--refine.iterations", "8"]
+        return [*words, "--stages", "depth,motion,lift,loop,refine"]
     if request.param == "dreamscene4d":
         words = ["train", "dreamscene4d", str(example_path("juggler"))]
         words += ["--max-size", "96", "--frames", "0:5", "--move.nodes", "16"]

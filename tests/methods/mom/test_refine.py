@@ -72,7 +72,6 @@ def test_refining_brings_the_loop_nearer_to_the_animated_photo(refined: Path) ->
     scene = Scene.load(refined / "scene")
     figures = scene.provenance["figures"]
     assert figures["refine_psnr_after"] > figures["refine_psnr_before"] + 0.1
-    assert figures["refine_seconds"] > 0
     assert scene.provenance["refine"].startswith("Refined")
     assert (refined / "previews" / "refine.jpg").is_file()
 

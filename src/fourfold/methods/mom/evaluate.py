@@ -45,6 +45,8 @@ def evaluate(run: Run, capture: Capture, lpips: Lpips | None = None) -> dict[str
     if capture.landscape_truth is not None:
         metrics |= score_truth(scene, capture.landscape_truth)
     metrics |= {**run.costs(), "num_gaussians": float(scene.num_gaussians)}
+    if "refine" in run.stopwatch.laps:
+        metrics["refine_seconds"] = run.stopwatch.laps["refine"]
     run.write_metrics(metrics)
     sheet = picture_sheet(scene, photo)
     write_atomic(run.path / "contact_sheet.png", sheet)

@@ -165,7 +165,6 @@ def _finish(
         _log.warning("%s; the scene stays as it was.", note)
     figures = {"psnr_before": before, "psnr_after": after}
     run.log("refine", config.refine.iterations, **figures)
-    figures["seconds"] = run.stopwatch.laps["refine"]
     named = {f"refine_{name}": value for name, value in figures.items()}
     provenance = dict(scene.provenance) | {
         "config": run.plain_config,
