@@ -1,6 +1,7 @@
 """A small photo is trained, measured, rendered and exported: quality, resuming, stages."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -200,6 +201,9 @@ def test_stages_one_by_one_give_the_same_scene(capture: Capture, whole: Run, tmp
     for stage in STAGES:
         assert not (out / "scene").exists()
         ff.train("mom", capture, out=out, config=replace(CONFIG, stages=stage))
+    assert stored_scene(out) == stored_scene(whole.path)
+    shutil.rmtree(out / "scene")
+    ff.train("mom", capture, out=out, config=CONFIG)  # makes it anew
     assert stored_scene(out) == stored_scene(whole.path)
 
 

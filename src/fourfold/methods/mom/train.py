@@ -86,9 +86,10 @@ def _as_begun(config: MOMConfig, out: Path, stages: Sequence[str]) -> MOMConfig:
 
 
 def _run_stage(stage: str, photo: Photo, run: Run, config: MOMConfig) -> None:
-    """Run a stage, where it is not done."""
+    """Run a stage, where it is not done; the loop also where its scene was lost."""
     checkpoint = run.latest_checkpoint()
-    if stage_is_done(checkpoint, stage, STAGES):
+    lost = stage == "loop" and not run.scene_folder.is_dir()
+    if stage_is_done(checkpoint, stage, STAGES) and not lost:
         return
     require_previous(checkpoint, stage, STAGES)
     state = State() if checkpoint is None else State.restore(checkpoint)
@@ -142,6 +143,8 @@ def lift_photo(state: State, photo: Photo, run: Run, config: MOMConfig) -> State
 
 def close_loop(state: State, photo: Photo, run: Run, config: MOMConfig) -> State:
     """Set the Gaussians in motion, and save the scene."""
+    if state.lifted is None:  # they were in a scene that is lost
+        state = lift_photo(state, photo, run, config)
     scene = finish_scene(state, photo, config)
     check_scene(scene)
     scene.save(run.scene_folder)
