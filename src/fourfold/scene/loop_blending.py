@@ -78,11 +78,11 @@ class _BoxSum(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, values: Tensor, width: int) -> Tensor:
         ctx.width = width
-        array = np.ascontiguousarray(values.detach().numpy())
+        array = np.ascontiguousarray(values.detach().cpu().numpy())
         summed = cv2.boxFilter(
             array, -1, (width, width), normalize=False, borderType=cv2.BORDER_CONSTANT
         )
-        return torch.from_numpy(summed.reshape(values.shape))
+        return torch.from_numpy(summed.reshape(values.shape)).to(values.device)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:  # pyright: ignore[reportIncompatibleMethodOverride]

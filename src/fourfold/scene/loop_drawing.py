@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import NamedTuple
 
 import cv2
@@ -16,7 +17,7 @@ from torch import Tensor
 from fourfold.geometry import Camera, project_points
 from fourfold.scene.gaussians import Gaussians
 from fourfold.scene.loop_blending import BLEND_REACH, blend_pictures
-from fourfold.scene.rendering import Drawing, NextFrame, draw
+from fourfold.scene.rendering import NEAR, Drawing, NextFrame, draw
 from fourfold.scene.scene_object import SceneObject
 
 # What matter that does not loop counts, and the background colour where nothing is, beside shares
@@ -128,19 +129,26 @@ def _draw(picture: _Pass, shot: Shot) -> Drawing:
 
 def _area(picture: _Pass, moving: Sequence[bool], camera: Camera) -> Bool[Tensor, "H W"]:
     """Mark the pixels that looping matter may reach in a picture."""
-    marked = torch.zeros(camera.height, camera.width)
+    means = picture.parts[0].means
+    area = torch.zeros(camera.height, camera.width, dtype=torch.bool, device=means.device)
     for part, looping in zip(picture.parts, moving, strict=True):
-        if looping:
-            marked += _marks(project_points(camera, part.means)[0], marked)
-    return _grown(marked > 0, _REACH)
+        if looping and len(part):
+            pixels, depth = project_points(camera, part.means)
+            marked = torch.zeros_like(area)
+            x, y = pixels.detach().floor().long().unbind(-1)
+            inside = (x >= 0) & (x < camera.width) & (y >= 0) & (y < camera.height)
+            marked[y[inside], x[inside]] = True
+            area |= _grown(marked, _reach(part, depth, camera))
+    return area
 
 
-def _marks(pixels: Float[Tensor, "N 2"], like: Float[Tensor, "H W"]) -> Float[Tensor, "H W"]:
-    height, width = like.shape
-    x, y = pixels.detach().floor().long().unbind(-1)
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    counts = torch.bincount(y[inside] * width + x[inside], minlength=height * width)
-    return counts.view(height, width).to(like)
+def _reach(part: Gaussians, depth: Float[Tensor, " N"], camera: Camera) -> int:
+    """Give the pixels around its centres that matter is drawn in, by its middle axis."""
+    axes = part.log_scales.detach()
+    middle = axes.sum(-1) - axes.amax(-1) - axes.amin(-1)
+    width = middle.exp() * float(camera.intrinsics[0, 0]) / depth.detach().clamp_min(NEAR)
+    largest = float(width[depth > NEAR].amax()) if bool((depth > NEAR).any()) else 0.0
+    return min(max(ceil(3.0 * largest), _REACH), max(camera.width, camera.height))
 
 
 class _Still(NamedTuple):
@@ -160,7 +168,7 @@ class _Still(NamedTuple):
 def _still(picture: _Pass, moving: Sequence[bool], drawn: Drawing, camera: Camera) -> _Still:
     """Find where matter that does not loop is in a picture that was drawn."""
     meta, counts = drawn.rasterization.meta, [len(part) for part in picture.parts]
-    own = torch.repeat_interleave(~torch.tensor(moving), torch.tensor(counts))
+    own = torch.repeat_interleave(~torch.tensor(moving), torch.tensor(counts)).to(meta.radii.device)
     x, y = meta.means2d.detach()[own].long().unbind(-1)
     x.clamp_(0, camera.width - 1)
     y.clamp_(0, camera.height - 1)
@@ -209,15 +217,19 @@ def _parts(area: Bool[Tensor, "H W"]) -> list[tuple[tuple[slice, slice], Bool[Te
         the box of each part, with all that blending it looks at, and the part within the box.
     """
     labels = np.empty(area.shape, np.int32)
-    ndimage.label(_grown(area, BLEND_REACH).numpy(), output=labels)
+    ndimage.label(_grown(area, BLEND_REACH).cpu().numpy(), output=labels)
     boxes = ndimage.find_objects(labels)
-    own = [torch.from_numpy(labels[box] == number + 1) for number, box in enumerate(boxes)]
+    own = [
+        torch.from_numpy(labels[box] == number + 1).to(area.device)
+        for number, box in enumerate(boxes)
+    ]
     return [(box, mask & area[box]) for box, mask in zip(boxes, own, strict=True)]
 
 
 def _grown(area: Bool[Tensor, "H W"], pixels: int) -> Bool[Tensor, "H W"]:
     size = 2 * pixels + 1
-    return torch.from_numpy(cv2.dilate(area.numpy().astype(np.uint8), np.ones((size, size)))) > 0
+    wide = cv2.dilate(area.cpu().numpy().astype(np.uint8), np.ones((size, size)))
+    return torch.from_numpy(wide).to(area.device) > 0
 
 
 def _mean(values: Sequence[Tensor], shares: Sequence[Float[Tensor, "H W"]]) -> Tensor:

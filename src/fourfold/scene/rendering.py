@@ -25,7 +25,7 @@ _DEPTH_MIN_ALPHA = 0.5
 # The rasteriser's own floor of alpha where it divides by it.
 _ALPHA_FLOOR = 1e-10
 # Nearer than this the projected place of a Gaussian has no meaning (the rasteriser's near plane).
-_NEAR = 0.01
+NEAR = 0.01
 
 
 class NextFrame(NamedTuple):
@@ -121,7 +121,7 @@ def _rasterize(
         camera.width,
         camera.height,
         eps2d=eps2d,
-        near=_NEAR,
+        near=NEAR,
         background=background,
     )
 
@@ -161,5 +161,5 @@ def _motion_in_pixels(
         raise UsageError("flow needs to know the next frame")
     pixels, depth = project_points(camera, means)
     next_pixels, next_depth = project_points(next_frame.camera, torch.cat(list(next_frame.means)))
-    seen = (depth > _NEAR) & (next_depth > _NEAR)
+    seen = (depth > NEAR) & (next_depth > NEAR)
     return (next_pixels - pixels) * seen.unsqueeze(-1)

@@ -16,7 +16,7 @@ class LoopConfig:
     frames: int = 120
     """Frames of the loop, at 30 per second."""
     longest_path: float = 70.0
-    """Pixels that matter moves in a sub-loop at most; each region has as many as that needs."""
+    """Pixels that all but the fastest 5 % of a region moves in a sub-loop at most."""
     phases: int = 2
     """Groups of places that fade at different times, against a pulse; each costs drawing time."""
     patch: float = 0.04

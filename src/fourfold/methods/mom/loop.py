@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float
-from scipy import ndimage
 from torch import Tensor
 
 from fourfold.estimators import surface_depth
 from fourfold.methods.mom.canvas import Canvas
 from fourfold.methods.mom.config import LoopConfig
+from fourfold.methods.mom.nearest import nearest_pixel
 from fourfold.scene import LoopMotion
 
 FAST = 0.95
@@ -52,7 +52,7 @@ def loop_motion(
         surface=surface.contiguous(),
         presence=_presence(mask),
         cycles=torch.full(tuple(mask.shape), float(count_cycles(fast, config))),
-        shares=phase_shares(tuple(mask.shape), config.phases, patch, seed),
+        shares=phase_shares((mask.shape[0], mask.shape[1]), config.phases, patch, seed),
         period=torch.tensor(float(config.frames)),
         intrinsics=camera.intrinsics,
         camera_from_world=camera.camera_from_world,
@@ -60,7 +60,7 @@ def loop_motion(
 
 
 def count_cycles(speed: float, config: LoopConfig) -> int:
-    """Give the sub-loops in a loop so that no path is longer than allowed.
+    """Give the sub-loops in a loop so that a path at this speed is not longer than allowed.
 
     >>> count_cycles(2.0, LoopConfig(frames=120, longest_path=70.0))
     4
@@ -100,10 +100,8 @@ def _extended(
     velocity: Float[Tensor, "H W 2"], mask: Bool[Tensor, "H W"]
 ) -> Float[Tensor, "H W 2"]:
     """Let places outside move like the nearest inside, so that paths do not slow down there."""
-    rows, columns = ndimage.distance_transform_edt(
-        ~mask.numpy(), return_distances=False, return_indices=True
-    )
-    return velocity[torch.from_numpy(rows).long(), torch.from_numpy(columns).long()]
+    _, rows, columns = nearest_pixel(mask.numpy())
+    return velocity[torch.from_numpy(rows), torch.from_numpy(columns)]
 
 
 def _presence(mask: Bool[Tensor, "H W"]) -> Float[Tensor, "H W"]:

@@ -15,6 +15,9 @@ STEEPEST = 20.0
 """Most that a footprint is stretched by the slope of its surface."""
 THICKNESS = 0.05
 """Of a footprint across its surface, relative to the width that a pixel covers there."""
+JITTER = 1e-4
+"""Relative steps of depth between neighbours. Of equally deep ones the same side would always lie
+in front, and a picture that slides one way would not look like one that slides the other way."""
 SAME_SURFACE = 0.1
 """Relative step of depth between neighbours from which on they are not one surface."""
 
@@ -51,10 +54,16 @@ def pixel_gaussians(
     thick = THICKNESS * z[:, 0] / focal.mean()
     scales = FOOTPRINT * torch.cat((lengths, thick.unsqueeze(-1)), dim=-1)
     world_from_camera = camera.world_from_camera[:3, :3]
-    points = unproject_pixels(camera, _pixels(camera)[present], depth[present])
+    points = unproject_pixels(camera, _pixels(camera)[present], (depth * _jitter(depth))[present])
     opacities = z.new_full((len(z),), OPACITY)
     quaternions = matrix_to_quaternion(world_from_camera @ turns)
     return Gaussians.from_colors(points, colors[present], scales, opacities, quaternions)
+
+
+def _jitter(depth: Float[Tensor, "H W"]) -> Float[Tensor, "H W"]:
+    """Give factors about 1 that differ between neighbours without preferring a direction."""
+    random = torch.Generator().manual_seed(0)
+    return 1.0 + JITTER * (torch.rand(depth.shape, generator=random) - 0.5)
 
 
 def _pixels(camera: Camera) -> Float[Tensor, "H W 2"]:

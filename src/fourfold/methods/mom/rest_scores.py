@@ -1,4 +1,4 @@
-"""The photo at rest, and the loop that begins and ends there."""
+"""The photo at rest, and the loop."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +12,7 @@ from fourfold.evaluation import Lpips, masked_ssim, psnr, sharpness, ssim
 from fourfold.methods.mom.photo import Photo
 from fourfold.scene import Scene, StaticMotion
 
-MOMENTS = 24
+MOMENTS = 23
 """Times of the loop at which its sharpness is measured; not a divisor of the sub-loops' lengths."""
 NEIGHBORS = 8
 """Pairs of neighbouring frames to which the seam is compared."""

@@ -22,10 +22,10 @@ def score_truth(scene: Scene, truth: LandscapeTruth) -> Record:
     """Compare with the truth.
 
     `novel_psnr`, `novel_ssim` of the still scene in the truth's other views, `novel_masked_psnr`,
-    `novel_masked_ssim` of the moving regions in them; `animated_psnr` and so on of views some
-    frames later, where a loop cannot be all that the truth is; `depth_error`, the mean of
-    |z / truth - 1| without the sky; `motion_epe` in pixels per frame where the truth moves, and
-    `motion_error`, relative to its mean speed.
+    `novel_masked_ssim` of the moving regions in them, where the scene shows them; `animated_psnr`
+    and so on of views some frames later, where a loop cannot be all that the truth is;
+    `depth_error`, the mean of |z / truth - 1| without the sky, 1 in a hole; `motion_epe` in pixels
+    per frame where the truth moves, and `motion_error`, relative to its mean speed.
     """
     still = at_rest(scene)
     novel, animated = [], []
@@ -52,12 +52,12 @@ def _compare(
 def _score_photo(scene: Scene, truth: LandscapeTruth) -> Record:
     drawn = scene.render(scene.cameras[0], 0.0, ("depth", "flow"))
     depth, motion = truth.depth(), truth.motion()
-    solid = depth.isfinite() & drawn["depth"].isfinite()
+    solid = depth.isfinite()
     speeds = torch.linalg.vector_norm(motion, dim=-1)
     flows = speeds > LEAST_SPEED
     epe = float(endpoint_error(drawn["flow"], motion, flows))
     return {
-        "depth_error": float((drawn["depth"] / depth - 1.0)[solid].abs().mean()),
+        "depth_error": float((drawn["depth"].nan_to_num() / depth - 1.0)[solid].abs().mean()),
         "motion_epe": epe,
         "motion_error": epe / float(speeds[flows].mean()),
     }

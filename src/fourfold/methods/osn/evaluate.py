@@ -25,7 +25,7 @@ from fourfold.methods.osn.config import OSNConfig
 from fourfold.methods.osn.scoring import score_scenes
 from fourfold.methods.osn.valid_set import judge, true_layers
 from fourfold.methods.osn.views import Record
-from fourfold.scene import ScaleSet, Scene, orbit_pivot
+from fourfold.scene import SAFE_MARGIN, ScaleSet, Scene, orbit_pivot
 from fourfold.training import Run, generator
 
 SHEET_SAMPLES = 5
@@ -118,7 +118,7 @@ def picture_sheet(scene: Scene, typical: Scene, capture: Capture, seed: int) -> 
     last = scene.num_frames - 1
     moments = sorted({round(k * last / max(SHEET_FRAMES - 1, 1)) for k in range(SHEET_FRAMES)})
     rows = [_moment_row(typical, capture, frame) for frame in moments]
-    samples = scene.scale_set.sample(SHEET_SAMPLES, generator(seed, "sheet"))
+    samples = scene.scale_set.sample(SHEET_SAMPLES, generator(seed, "sheet"), SAFE_MARGIN)
     for number in range(len(samples)):
         rows.append(_sample_row(scene, samples.mapping(number), last / 2))
     return contact_sheet(rows)

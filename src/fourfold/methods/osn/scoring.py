@@ -9,7 +9,7 @@ from torch import Tensor
 from fourfold.capture import Capture, RigidTruth
 from fourfold.evaluation import Lpips, mean_of_records, mean_over_frames
 from fourfold.methods.osn.views import Protocol, Record, Shown
-from fourfold.scene import ScaleSet, Scene
+from fourfold.scene import SAFE_MARGIN, ScaleSet, Scene
 from fourfold.training import Progress, generator
 
 SAMPLES = 64
@@ -37,10 +37,10 @@ def score_scenes(
     filmed, random = Protocol.of(scene, capture, views, lpips), generator(seed, "evaluate")
     true, combinations = _known_scales(truth), truth.combinations
     if true is None or combinations is None or len(true) == 1:
-        samples = scale_set.sample(SAMPLES, random).scales.double()
+        samples = scale_set.sample(SAMPLES, random, SAFE_MARGIN).scales.double()
         relative = None if true is None else true[1:] / true[0]
         return _score_truth(filmed, _show(filmed, samples, true), relative)
-    samples = scale_set.sample(SAMPLES_PER_TRUTH, random).scales.double()
+    samples = scale_set.sample(SAMPLES_PER_TRUTH, random, SAFE_MARGIN).scales.double()
     # seen from the same cameras whatever is true: drawn once
     shown, records = list(_show(filmed, samples, true)), []
     with Progress(len(combinations), "scoring true combinations") as progress:
