@@ -99,6 +99,15 @@ def test_at_the_banks_nothing_is_present():
     assert float(presence[:MARGIN].max()) == 0.0
 
 
+def test_a_river_of_three_pixels_is_there_in_its_middle():
+    region = torch.zeros(HEIGHT, WIDTH, dtype=torch.bool)
+    region[8:11, 5:35] = True
+    presence = loop_motion(region, _velocity(0.4) + 0.1, _canvas(), CONFIG, 0).presence
+    across = presence[MARGIN - 1 : MARGIN + 4, presence.shape[1] // 2]
+    expected = torch.tensor([0.0, 0.5 / 1.5, 1.0, 0.5 / 1.5, 0.0])
+    torch.testing.assert_close(across, expected, atol=0.02, rtol=0)
+
+
 def test_the_rim_of_the_canvas_is_no_bank():
     region = torch.zeros(HEIGHT, WIDTH, dtype=torch.bool)
     region[20:, 10:30] = True

@@ -1,6 +1,6 @@
 """A looping scene beside a truth that differs from it by known amounts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import pytest
@@ -76,6 +76,14 @@ def test_depth_and_motion_that_are_right():
 
 def test_a_depth_that_is_a_fifth_too_small():
     assert _score(farther=1.25)["depth_error"] == pytest.approx(0.2, abs=0.005)
+
+
+def test_a_hole_is_as_wrong_as_can_be():
+    scene = loop_scene()
+    only_the_stream = replace(scene, objects=scene.objects[1:])
+    record = score_truth(only_the_stream, cast(LandscapeTruth, FakeTruth(scene)))
+    # of 31 rows below the sky 16 are stream
+    assert record["depth_error"] == pytest.approx(15 / 31, rel=0.1)
 
 
 def test_a_motion_that_is_off_by_a_pixel():

@@ -105,7 +105,13 @@ def _extended(
 
 
 def _presence(mask: Bool[Tensor, "H W"]) -> Float[Tensor, "H W"]:
-    """Fade from 1 inside to 0 at the banks; the canvas's border is none."""
+    """Fade from 1 inside to 0 at the banks, over less where they are close to each other.
+
+    The canvas's border is no bank.
+    """
     padded = np.pad(mask.numpy().astype(np.uint8), 1, mode="edge")
     inside = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
-    return torch.from_numpy((inside - 0.5).clip(0.0, FEATHER) / FEATHER)
+    inside = (inside - 0.5).clip(0.0, FEATHER)
+    size = 2 * math.ceil(FEATHER) + 1
+    middle = cv2.dilate(inside, np.ones((size, size), np.uint8))
+    return torch.from_numpy(inside / middle.clip(min=0.5))
