@@ -94,6 +94,18 @@ def test_slanted_ground_is_drawn_whole_and_at_its_depth():
     assert float((error / depth[inner]).mean()) < 0.02
 
 
+def test_far_ground_has_no_gaps_when_the_camera_rises():
+    intrinsics = torch.tensor([[600.0, 0.0, 16.0], [0.0, 600.0, -8.0], [0.0, 0.0, 1.0]])
+    camera = Camera(torch.eye(4), intrinsics, 32, 24)
+    depth = _ground(camera, -8.0)  # from 71 camera heights away to 19
+    everywhere = torch.ones(24, 32, dtype=torch.bool)
+    found = pixel_gaussians(torch.full((24, 32, 3), 0.5), depth, camera, everywhere)
+    pose = torch.eye(4)
+    pose[1, 3] = 0.05
+    alpha = draw([found], camera.moved(pose), ("alpha",), eps2d=0.1).outputs["alpha"]
+    assert float(alpha[3:-3, 2:-2].min()) > 0.93
+
+
 def test_no_disc_bridges_a_step_of_depth():
     depth = torch.full((HEIGHT, WIDTH), 2.0)
     depth[:, 8:] = 4.0
