@@ -12,8 +12,8 @@ FOOTPRINT = 0.5
 """Standard deviation in pixels: neighbours overlap without gaps, and hardly blur each other."""
 OPACITY = 0.99
 STEEPEST = 60.0
-"""Most that a footprint is stretched by the slope of its surface: ground is as steep as that as many
-camera heights away. Less leaves gaps between its rows when the camera rises."""
+"""Most that a footprint is stretched by the slope of its surface: that of ground so many camera
+heights away. With less, gaps open between its rows when the camera rises."""
 THICKNESS = 0.05
 """Of a footprint across its surface, relative to the width that a pixel covers there."""
 JITTER = 1e-4
