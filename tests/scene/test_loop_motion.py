@@ -152,7 +152,7 @@ def test_later_pictures_are_drawn_only_where_they_matter():
         patch.setattr(loop_drawing._Still, "near", lambda *_: [None, None])
         whole = scene.render(CAMERA, 4.3, outputs=("rgb", "depth", "alpha", "objects", "flow"))
     for name, picture in found.items():
-        torch.testing.assert_close(picture, whole[name], atol=1e-3, rtol=1e-3, equal_nan=True)
+        torch.testing.assert_close(picture, whole[name], atol=2e-3, rtol=1e-3, equal_nan=True)
 
 
 def test_matter_is_followed_beyond_a_sub_loop():

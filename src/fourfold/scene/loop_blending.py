@@ -17,7 +17,9 @@ BLEND_REACH = _WINDOW // 2 + sum(width // 2 for width in _WIDTHS)
 """A blended pixel depends on pixels as far away as this."""
 # Detail weaker than this variance (of colours in [0,1]) is left as it is.
 _FAINT = 1e-6
-_SHARE_FLOOR = 1e-6
+_SHARE_FLOOR = 1e-7
+# Where shares sum to the second number or more, what is seen moves; to the first or less, it rests.
+_RESTS, _MOVES = 0.02, 0.12
 
 
 def blend_pictures(
@@ -33,7 +35,7 @@ def blend_pictures(
     and so it is where shares sum to little: that is what stands still. Differentiable.
     """
     total = torch.stack(list(shares)).sum(0).clamp_min(_SHARE_FLOOR)
-    moving = total.clamp(max=1.0).unsqueeze(-1)
+    moving = ((total - _RESTS) / (_MOVES - _RESTS)).clamp(0.0, 1.0).unsqueeze(-1)
     weights = [(share / total).unsqueeze(-1) for share in shares]
     blended = mixed = _mean(pictures, weights)
     lights = [picture.mean(-1, keepdim=True) for picture in pictures]

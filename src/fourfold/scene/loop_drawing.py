@@ -23,7 +23,9 @@ from fourfold.scene.scene_object import SceneObject
 # What matter that does not loop counts, and the background colour where nothing is, beside shares
 # that sum to 1 where matter does: so little that still ground seen through a gap in one copy gives
 # way to another copy.
-_STILL_SHARE = 1e-4
+_STILL_SHARE = 1e-3
+# A copy of a smaller share is not drawn.
+_LEAST_SHARE = 1e-4
 # Matter is drawn within this many pixels of its centres, or is as large as its radius says.
 _REACH = 4
 
@@ -102,7 +104,7 @@ def _passes(objects: Sequence[SceneObject], shot: Shot) -> list[_Pass]:
             else:
                 copy = motions[number % len(motions)]
                 share = item.share_at(shot.time, copy)
-                keep = torch.nonzero(share > _STILL_SHARE)[:, 0]
+                keep = torch.nonzero(share > _LEAST_SHARE)[:, 0]
                 shown, share = item.copied(copy, keep), share[keep]
                 counts = counts or len(keep) > 0
             parts.append(shown.at(shot.time))

@@ -39,8 +39,9 @@ class LoopMotion(Motion):
     speed there in chart pixels per frame. A forward copy leaves its canonical place and fades out
     over a sub-loop, while a backward copy fades in and arrives there: the scene of time `period`
     is that of time 0. `cycles` (H,W), whole numbers, are the sub-loops in a period at each place.
-    `shares` (G,H,W), which sum to 1, give each place to one or more phases, G of them evenly
-    spread over a sub-loop, so that not everything fades at once. `presence` (H,W) in [0,1] is the
+    `shares` (G,H,W), which sum to 1 or less, give each place to one or more phases, G of them
+    evenly spread over a sub-loop, so that not everything fades at once; matter of a smaller sum
+    counts less beside other matter. `presence` (H,W) in [0,1] is the
     opacity of matter that has come to a place: 0 beyond the banks. `intrinsics` (3,3) and
     `camera_from_world` (4,4) are the chart's.
 

@@ -18,6 +18,10 @@ FAST = 0.95
 """Quantile of a region's speeds that must keep to the longest path."""
 FEATHER = 3.0
 """Pixels before the banks over which matter that comes there vanishes."""
+SHORE, SHORE_SHARE = 0.019, 0.02
+"""Matter counts less, down to this share, the nearer its own place is to a bank or the border,
+within this part of the longer side (24 px at 1280), or half of the way to the region's middle:
+where a flow leaves a bank, the end of a copy would show as a second bank."""
 CROSSOVER = 0.5
 """Difference of the patches' noise, in standard deviations, over which phases mix."""
 MARGIN = 4
@@ -46,13 +50,16 @@ def loop_motion(
     surface = surface_depth(canvas.landscape, region)[rows, columns]
     size = columns.stop - columns.start, rows.stop - rows.start
     camera = canvas.camera.cropped(columns.start, rows.start, *size)
-    patch = config.patch * max(region.shape)
+    longer = max(region.shape)
+    phases = phase_shares(
+        (mask.shape[0], mask.shape[1]), config.phases, config.patch * longer, seed
+    )
     return LoopMotion(
         velocity=_extended(velocity[rows, columns], mask),
         surface=surface.contiguous(),
         presence=_presence(mask),
         cycles=torch.full(tuple(mask.shape), float(count_cycles(fast, config))),
-        shares=phase_shares((mask.shape[0], mask.shape[1]), config.phases, patch, seed),
+        shares=phases * _inland(region, SHORE * longer)[rows, columns],
         period=torch.tensor(float(config.frames)),
         intrinsics=camera.intrinsics,
         camera_from_world=camera.camera_from_world,
@@ -102,6 +109,14 @@ def _extended(
     """Let places outside move like the nearest inside, so that paths do not slow down there."""
     _, rows, columns = nearest_pixel(mask.numpy())
     return velocity[torch.from_numpy(rows), torch.from_numpy(columns)]
+
+
+def _inland(region: Bool[Tensor, "H W"], shore: float) -> Float[Tensor, "H W"]:
+    """Rise from little at the banks and at the border to 1."""
+    padded = np.pad(region.numpy().astype(np.uint8), 1)
+    inside = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
+    width = max(min(shore, 0.5 * float(inside.max())), 1.0)
+    return torch.from_numpy((inside / width).clip(SHORE_SHARE, 1.0))
 
 
 def _presence(mask: Bool[Tensor, "H W"]) -> Float[Tensor, "H W"]:
