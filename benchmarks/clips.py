@@ -1,11 +1,13 @@
 """Train and measure a method on several clips, one after the other, and print a table.
 
     python benchmarks/clips.py CAPTURE... --out DIR [--method osn] [--seeds 0,1,2] [--json FILE]
-                               [--pictures DIR] [-- OPTION...]
+                               [--pictures DIR] [--video OPTIONS] [-- OPTION...]
 
 Options after ``--`` go to ``fourfold train`` (``--lite``, ``--holdout 4``, ``--prior none``). Each
 clip is trained by the command line in a process of its own, so that time and memory are what a user
-gets. With ``--pictures`` the contact sheets are put there as JPEG.
+gets. With ``--pictures`` the contact sheets are put there as JPEG. With ``--video "--loop"`` each
+run is rendered with these options; ``video_seconds`` is the wall clock from the input to the video,
+both programs' starts included.
 """
 
 import argparse
@@ -13,6 +15,7 @@ import json
 import shlex
 import subprocess
 import sys
+import time
 from itertools import product
 from pathlib import Path
 
@@ -30,13 +33,15 @@ def main() -> None:
     parser.add_argument("--seeds", default="0", help="seeds, joined by commas: a run for each")
     parser.add_argument("--json", type=Path, help="write all figures here")
     parser.add_argument("--pictures", type=Path, help="folder for the contact sheets")
+    parser.add_argument("--video", help="render each run, with these options")
     own, options = _split(sys.argv[1:])
     arguments = parser.parse_args(own)
     measured = {}
     for capture, seed in product(arguments.captures, arguments.seeds.split(",")):
         name = capture.name if arguments.seeds == "0" else f"{capture.name}-{seed}"
         run = arguments.out / name
-        measured[name] = _measure(arguments.method, capture, run, ["--seed", seed, *options])
+        train = [arguments.method, str(capture), "--seed", seed, *options]
+        measured[name] = _measure(train, run, arguments.video)
         if arguments.pictures:
             _keep_sheet(run, arguments.pictures / f"{name}.jpg")
         print(_table({name: measured[name]}), flush=True)
@@ -52,12 +57,20 @@ def _split(words: list[str]) -> tuple[list[str], list[str]]:
     return words[:at], words[at + 1 :]
 
 
-def _measure(method: str, capture: Path, run: Path, options: list[str]) -> dict[str, float]:
-    train = ["train", method, str(capture), "--out", str(run), "--overwrite", *options]
-    for words in (train, ["eval", str(run)]):
-        print("fourfold", shlex.join(words), file=sys.stderr, flush=True)
-        subprocess.run([sys.executable, "-m", "fourfold", *words], check=True, stdout=sys.stderr)
-    return json.loads((run / "metrics.json").read_text())
+def _measure(train: list[str], run: Path, video: str | None) -> dict[str, float]:
+    started = time.perf_counter()
+    _fourfold("train", *train, "--out", str(run), "--overwrite")
+    timed = {}
+    if video is not None:
+        _fourfold("render", str(run), *shlex.split(video))
+        timed["video_seconds"] = time.perf_counter() - started
+    _fourfold("eval", str(run))
+    return json.loads((run / "metrics.json").read_text()) | timed
+
+
+def _fourfold(*words: str) -> None:
+    print("fourfold", shlex.join(words), file=sys.stderr, flush=True)
+    subprocess.run([sys.executable, "-m", "fourfold", *words], check=True, stdout=sys.stderr)
 
 
 def _keep_sheet(run: Path, file: Path) -> None:

@@ -47,7 +47,7 @@ class Demo(Command):
     """Train on the embedded example, render an orbit and measure it, in about two minutes."""
 
     method: Annotated[Positional[MethodName], arg(metavar="[METHOD]")] = "dreamscene4d"
-    """Method to show: dreamscene4d or osn."""
+    """Method to show: dreamscene4d, osn or mom."""
     out: Annotated[Path, arg(metavar="RUN")] = Path("runs/demo")
     """Folder of the run."""
     overwrite: Flag = False
@@ -158,7 +158,7 @@ class Train(Command):
     """
 
     method: Annotated[Positional[MethodName], arg(metavar="METHOD")]
-    """Name of the method: dreamscene4d or osn."""
+    """Name of the method: dreamscene4d, osn or mom."""
     capture: Annotated[Positional[Path], arg(metavar="CAPTURE")]
     """Video file, or folder of a capture."""
     out: Annotated[Path, arg(metavar="RUN")]
