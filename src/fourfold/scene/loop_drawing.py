@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from math import ceil
 from typing import NamedTuple
 
@@ -11,7 +12,6 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
-from scipy import ndimage
 from torch import Tensor
 
 from fourfold.geometry import Camera, project_points
@@ -28,6 +28,8 @@ _STILL_SHARE = 1e-3
 _LEAST_SHARE = 1e-4
 # Matter is drawn within this many pixels of its centres, or is as large as its radius says.
 _REACH = 4
+# Side of the tiles that are blended at once, in pixels.
+_TILE = 128
 
 
 @dataclass(frozen=True)
@@ -181,11 +183,11 @@ def _still(picture: _Pass, moving: Sequence[bool], drawn: Drawing, camera: Camer
 def _blend(
     drawings: Sequence[Drawing], areas: Sequence[Bool[Tensor, "H W"]], asked: frozenset[str]
 ) -> Drawing:
-    """Blend around each part of the areas; outside of its area a picture is the first one."""
+    """Blend where the areas are; outside of its area a picture is the first one."""
     first = drawings[0]
     shares = [_shares(drawing) for drawing in drawings]
     blended = {name: first.outputs[name].clone() for name in asked}
-    for box, within in _parts(torch.stack(list(areas)).any(0)):
+    for box, within in _tiles(torch.stack(list(areas)).any(0)):
         own = [area[box] for area in areas]
         # the first picture is whole: everywhere one counts
         weights = [shares[0][box]] + [
@@ -199,7 +201,7 @@ def _blend(
                 for area, drawing in zip(own[1:], drawings[1:], strict=True)
             ]
             mixed = blend_pictures(values, weights) if name == "rgb" else _mean(values, weights)
-            blended[name][box] = torch.where(_like(within, here), mixed, here)
+            blended[name][box] = torch.where(_like(within, here), mixed, blended[name][box])
     return Drawing(blended, first.rasterization)
 
 
@@ -212,20 +214,26 @@ def _like(mask: Bool[Tensor, "H W"], picture: Tensor) -> Tensor:
     return mask.view(mask.shape + (1,) * (picture.ndim - 2))
 
 
-def _parts(area: Bool[Tensor, "H W"]) -> list[tuple[tuple[slice, slice], Bool[Tensor, "h w"]]]:
-    """Split an area into parts that blending does not connect.
+def _tiles(
+    area: Bool[Tensor, "H W"],
+) -> Iterator[tuple[tuple[slice, slice], Bool[Tensor, "h w"]]]:
+    """Cut an area into tiles that stay in a core's cache while they are blended.
 
-    Returns:
-        the box of each part, with all that blending it looks at, and the part within the box.
+    Yields:
+        a box, the tile and what blending looks at around it; the tile's part of the area in it.
     """
-    labels = np.empty(area.shape, np.int32)
-    ndimage.label(_grown(area, BLEND_REACH).cpu().numpy(), output=labels)
-    boxes = ndimage.find_objects(labels)
-    own = [
-        torch.from_numpy(labels[box] == number + 1).to(area.device)
-        for number, box in enumerate(boxes)
-    ]
-    return [(box, mask & area[box]) for box, mask in zip(boxes, own, strict=True)]
+    height, width = area.shape
+    for top, left in product(range(0, height, _TILE), range(0, width, _TILE)):
+        tile = slice(top, top + _TILE), slice(left, left + _TILE)
+        if bool(area[tile].any()):
+            first = max(top - BLEND_REACH, 0), max(left - BLEND_REACH, 0)
+            rows = slice(first[0], min(top + _TILE + BLEND_REACH, height))
+            columns = slice(first[1], min(left + _TILE + BLEND_REACH, width))
+            within = torch.zeros_like(area[rows, columns])
+            inner = slice(top - first[0], top - first[0] + _TILE)
+            across = slice(left - first[1], left - first[1] + _TILE)
+            within[inner, across] = area[tile]
+            yield (rows, columns), within
 
 
 def _grown(area: Bool[Tensor, "H W"], pixels: int) -> Bool[Tensor, "H W"]:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -25,7 +24,9 @@ class SceneObject:
     motion: Motion
     appearance: Appearance | None = None
     scale_range: tuple[float, float] | None = None
-    _bound: tuple[tuple[Tensor, ...], Any] | None = field(default=None, init=False, repr=False)
+    _bound: tuple[tuple[Tensor, ...], tuple[int, ...], Any] | None = field(
+        default=None, init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -57,15 +58,24 @@ class SceneObject:
             self, geometry=self.geometry.select(keep), motion=copy, appearance=appearance
         )
         inputs = (part.geometry.means, *copy.binding())
-        object.__setattr__(part, "_bound", (inputs, copy.narrow(self._binding(), keep)))
+        bound = inputs, _versions(inputs), copy.narrow(self._binding(), keep)
+        object.__setattr__(part, "_bound", bound)
         return part
 
     def _binding(self) -> Any:
         # Binding costs more than the motion itself, so it is kept; but an optimiser may step on
-        # its inputs in place, and comparing them is quick.
+        # its inputs in place, which their versions tell.
         inputs = (self.geometry.means, *self.motion.binding())
-        if self._bound is None or not all(map(torch.equal, inputs, self._bound[0])):
-            bound = tuple(tensor.detach().clone() for tensor in inputs)
-            object.__setattr__(self, "_bound", (bound, self.motion.bind(self.geometry.means)))
-        assert self._bound is not None
-        return self._bound[1]
+        kept = self._bound
+        if kept is None or not all(map(_same, inputs, kept[0], kept[1])):
+            kept = inputs, _versions(inputs), self.motion.bind(self.geometry.means)
+            object.__setattr__(self, "_bound", kept)
+        return kept[2]
+
+
+def _versions(tensors: tuple[Tensor, ...]) -> tuple[int, ...]:
+    return tuple(tensor._version for tensor in tensors)
+
+
+def _same(tensor: Tensor, other: Tensor, version: int) -> bool:
+    return tensor is other and tensor._version == version

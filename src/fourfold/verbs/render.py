@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -27,6 +29,8 @@ SWEEPS = ("orbit", "elevation")
 SHIFTS = ("zoom-in", "side", "up-down", "circle")
 PATHS = ("input", *SWEEPS, *SHIFTS)
 OUTPUTS = ("rgb", "depth", "objects", "flow", "tracks")
+# Frames that are drawn at once.
+_AT_ONCE = 2
 # Longer side of a grid's tiles, where nobody says and the frames are larger.
 _TILE = 640
 
@@ -112,12 +116,38 @@ def render(
     with ExitStack() as stack:
         writers = [stack.enter_context(open_video(file, fps)) for file in files]
         bar = stack.enter_context(Progress(len(views), "rendering", enabled=progress))
-        for index in range(len(views)):
-            pictures = _draw(scenes, chosen, views, index, outputs, looks)
+        frames = stack.enter_context(
+            _overlapping(
+                lambda index: _draw(scenes, chosen, views, index, outputs, looks), len(views)
+            )
+        )
+        for pictures in frames:
             for writer, output in zip(writers, outputs, strict=True):
                 writer.add(pictures[output])
-            bar.update(index + 1)
+            bar.advance()
     return files
+
+
+@contextmanager
+def _overlapping(
+    draw: Callable[[int], dict[str, Tensor]], count: int
+) -> Iterator[Iterator[dict[str, Tensor]]]:
+    """Draw frames in their order, a few at once: much of a frame keeps one core busy only."""
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="fourfold-render") as pool:
+        waiting: deque[Future[dict[str, Tensor]]] = deque()
+
+        def frames() -> Iterator[dict[str, Tensor]]:
+            for index in range(count):
+                waiting.append(pool.submit(draw, index))
+                if len(waiting) > _AT_ONCE:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+        try:
+            yield frames()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def _looks(
