@@ -11,6 +11,7 @@ from fourfold.estimators import LandscapeDepth
 from fourfold.geometry import Camera
 from fourfold.methods.mom.canvas import Canvas
 from fourfold.methods.mom.config import LoopConfig
+from fourfold.methods.mom import loop
 from fourfold.methods.mom.loop import MARGIN, count_cycles, loop_motion, phase_shares
 
 WIDTH, HEIGHT = 40, 30
@@ -113,6 +114,20 @@ def test_the_rim_of_the_canvas_is_no_bank():
     region[20:, 10:30] = True
     presence = loop_motion(region, _velocity(0.4) + 0.1, _canvas(), CONFIG, 0).presence
     assert float(presence[-1, presence.shape[1] // 2]) == 1.0
+
+
+def test_matter_of_a_bank_or_of_the_rim_counts_less():
+    region = torch.zeros(HEIGHT, WIDTH, dtype=torch.bool)
+    region[8:, 4:36] = True
+    inland = loop.inland(region, 4.0)
+    # 1, 2, 3, 4, 5 pixels from the upper bank, and from the canvas's lower border
+    expected = torch.tensor([0.25, 0.5, 0.75, 1.0, 1.0])
+    torch.testing.assert_close(inland[8:13, 20], expected, atol=0.02, rtol=0)
+    torch.testing.assert_close(inland[-5:, 20].flip(0), expected, atol=0.02, rtol=0)
+    # a stream of six pixels is all there in its middle
+    region[:] = False
+    region[10:16] = True
+    assert float(loop.inland(region, 40.0)[12:14].min()) == 1.0
 
 
 def test_one_fast_pixel_does_not_cut_the_loop():

@@ -59,7 +59,7 @@ def loop_motion(
         surface=surface.contiguous(),
         presence=_presence(mask),
         cycles=torch.full(tuple(mask.shape), float(count_cycles(fast, config))),
-        shares=phases * _inland(region, SHORE * longer)[rows, columns],
+        shares=phases * inland(region, SHORE * longer)[rows, columns],
         period=torch.tensor(float(config.frames)),
         intrinsics=camera.intrinsics,
         camera_from_world=camera.camera_from_world,
@@ -111,8 +111,12 @@ def _extended(
     return velocity[torch.from_numpy(rows), torch.from_numpy(columns)]
 
 
-def _inland(region: Bool[Tensor, "H W"], shore: float) -> Float[Tensor, "H W"]:
-    """Rise from little at the banks and at the border to 1."""
+def inland(region: Bool[Tensor, "H W"], shore: float) -> Float[Tensor, "H W"]:
+    """Give what matter of a place counts: little at the banks and at the border, 1 from `shore` on.
+
+    Args:
+        shore: pixels; half of the way to the region's middle where that is less.
+    """
     padded = np.pad(region.numpy().astype(np.uint8), 1)
     inside = cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
     width = max(min(shore, 0.5 * float(inside.max())), 1.0)
