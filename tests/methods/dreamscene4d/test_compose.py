@@ -29,7 +29,8 @@ def draft() -> Draft:
     for t in range(FRAMES):
         turn = quaternion_to_matrix(axis_angle_to_quaternion(torch.tensor([0.0, 0.02, 0.01]) * t))
         poses.append(rigid_matrix(turn, torch.tensor([0.02, -0.01, 0.03]) * t))
-    return still.with_poses(torch.stack(poses))
+    cameras = [camera.moved(pose) for camera, pose in zip(still.cameras, poses, strict=True)]
+    return replace(still, cameras=cameras)
 
 
 @pytest.mark.parametrize("factor", [0.4, 1.0, 2.5])
