@@ -5,7 +5,6 @@ frames) -> frames, or a folder of its pictures. The default needs no weights: th
 along the flow, at full sharpness, in a symmetric loop (Holynski et al. 2021).
 """
 
-import importlib
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -16,8 +15,9 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fourfold.capture import open_capture
-from fourfold.errors import InputError, UsageError
+from fourfold.errors import InputError
 from fourfold.methods.mom.euler import paths, read_at
+from fourfold.methods.mom.named import load_callable
 from fourfold.methods.mom.nearest import nearest_pixel
 
 # Pixels of the window whose contrast is kept.
@@ -121,16 +121,8 @@ def load_animator(name: str) -> Animator:
         return EulerAnimator()
     if Path(name).is_dir():
         return FrameFolder(Path(name))
-    module, _, attribute = name.partition(":")
-    try:
-        found = getattr(importlib.import_module(module), attribute) if attribute else None
-    except (ImportError, AttributeError) as error:
-        raise UsageError(f"the animator {name} cannot be loaded: {error}") from error
-    if not callable(found):
-        raise UsageError(
-            f"{name} is no animator", expected="a folder of frames, or MODULE:NAME of a callable"
-        )
-    return cast(Animator, found)
+    expected = "a folder of frames, or MODULE:NAME of a callable"
+    return cast(Animator, load_callable(name, "animator", expected))
 
 
 class FrameFolder:

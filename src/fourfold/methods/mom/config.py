@@ -56,6 +56,9 @@ class MOMConfig:
     """How hints become a field: smooth, free of divergence, or which suits each region."""
     depth_model: Annotated[str, arg(metavar="FOLDER")] = ""
     """Folder of a pretrained depth model (transformers); laid out from the regions without."""
+    inpainter: Annotated[str, arg(metavar="MODULE:NAME")] = ""
+    """Python callable (image, hole) -> image that fills what the photo hides; pieces of the visible
+    background without."""
     seed: int = 0
     """Seed of everything random."""
     loop: LoopConfig = field(default_factory=LoopConfig)

@@ -15,6 +15,7 @@ from fourfold.methods.mom.finish import finish_scene
 from fourfold.methods.mom.layers import cut_layers
 from fourfold.methods.mom.lift import ROUNDS, lift
 from fourfold.methods.mom.motion import find_motion
+from fourfold.methods.mom.named import load_inpainter
 from fourfold.methods.mom.photo import Photo, read_photo
 from fourfold.methods.mom.pictures import show_depth, show_motion
 from fourfold.methods.mom.refine import refine_scene
@@ -48,6 +49,7 @@ def train(capture: Capture, out: Path, config: MOMConfig, overwrite: bool) -> Ru
     check_first_stage(stages, STAGES, out, overwrite)
     config.check()
     load_animator(config.refine.animator)  # says what is wrong with it before a run is made
+    load_inpainter(config.inpainter)
     # Which stages run now is no property of the result, but for the one that is optional.
     config = replace(config, stages=",".join(STAGES[:-1]))
     photo = read_photo(capture)
@@ -134,7 +136,7 @@ def lift_photo(state: State, photo: Photo, run: Run, config: MOMConfig) -> State
     with Progress(ROUNDS + 2, "lifting") as bar:
         canvas = extend_canvas(photo.image, state.landscape, photo.camera)
         bar.advance()
-        layers = cut_layers(canvas)
+        layers = cut_layers(canvas, load_inpainter(config.inpainter))
         bar.advance()
         regions = torch.stack([canvas.extend(mask) for mask in state.motion.masks])
         lifted = lift(canvas, layers, regions, bar)
