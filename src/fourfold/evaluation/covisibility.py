@@ -18,6 +18,8 @@ _LEAST_FRAMES, _LEAST_SHARE = 2, 0.1
 # Pixels of the longer side that images are matched at. Every view is matched with every frame,
 # and back: at 640 pixels that would take longer than all other figures together.
 _MATCHED_SIDE = 320
+# What the matcher takes at least.
+_LEAST_SIDE = 16
 
 
 def covisibility_mask(
@@ -70,7 +72,7 @@ def covisible_by_flow(
 
 def _matched_size(image: Float[Tensor, "H W 3"]) -> Float[Tensor, "h w 3"]:
     height, width = image.shape[:2]
-    ratio = _MATCHED_SIDE / max(height, width)
+    ratio = max(_MATCHED_SIDE / max(height, width), _LEAST_SIDE / min(height, width))
     if ratio >= 1:
         return image
     size = round(ratio * width), round(ratio * height)
