@@ -41,7 +41,11 @@ def test_cameras_with_gaps_are_not_recommended():
 
 
 def test_after_a_demo_comes_ones_own_input():
-    assert after_demo("osn") == ("fourfold train osn YOUR_CLIP --out runs/clip",)
+    (clip,) = after_demo("dreamscene4d")
+    assert clip == "fourfold train dreamscene4d YOUR_CLIP --out runs/clip"
+    prepare, rigid = after_demo("osn")
+    assert prepare == "fourfold prepare sfm YOUR_CLIP --out bodies"
+    assert rigid == "fourfold train osn YOUR_CLIP --bodies bodies --out runs/clip"
     draw, train = after_demo("mom")
     assert draw.startswith("fourfold prepare draw YOUR_PHOTO")
     assert train == "fourfold train mom drawn --out runs/photo"

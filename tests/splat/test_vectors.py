@@ -20,7 +20,7 @@ def _arithmetic(a, b, out):
     x, y = _simd.load(a, uintp(0)), _simd.load(b, uintp(0))
     chosen = _simd.where((x < y) & ~(y > 0.5) | (x >= 2), x * 2 + y, -x / y)
     _simd.store(out, uintp(0), chosen)
-    _simd.store(out, uintp(16), _simd.sqrt(_simd.maximum(x, _simd.absolute(y))))
+    _simd.store(out, uintp(16), _simd.sqrt(_simd.maximum(x, _simd.maximum(y, -y))))
     return _simd.bits(x <= y)
 
 

@@ -47,6 +47,8 @@ def find_photo(path: Path) -> PhotoFiles:
     Raises:
         InputError: there is no photo, or the drawing is damaged.
     """
+    if not path.exists():
+        raise InputError("there is no such file or folder", path=path)
     file = path if path.is_file() else photo_in_folder(path)
     if file is None:
         raise InputError("there is no photo with a drawing", path=path, expected="a picture")

@@ -80,7 +80,7 @@ class Info(Command):
     """Say what an input holds, and what is missing for which method."""
 
     path: Annotated[Positional[Path], arg(metavar="PATH")]
-    """Video file, or folder of a capture."""
+    """Video file, photo, or folder of a capture."""
     options: Annotated[PhotoOptions, arg(name="")] = field(default_factory=PhotoOptions)
 
     def run(self) -> None:
@@ -160,7 +160,7 @@ class Train(Command):
     method: Annotated[Positional[MethodName], arg(metavar="METHOD")]
     """Name of the method: dreamscene4d, osn or mom."""
     capture: Annotated[Positional[Path], arg(metavar="CAPTURE")]
-    """Video file, or folder of a capture."""
+    """Video file, photo, or folder of a capture."""
     out: Annotated[Path, arg(metavar="RUN")]
     """Folder of the run."""
     overwrite: Flag = False

@@ -33,6 +33,9 @@ def after_demo(method: str) -> tuple[str, ...]:
     if find_method(method).photo:
         drawn = "fourfold prepare draw YOUR_PHOTO --out drawn"
         return drawn, f"fourfold train {method} drawn --out runs/photo"
+    if find_method(method).bodies:
+        prepare = "fourfold prepare sfm YOUR_CLIP --out bodies"
+        return prepare, f"fourfold train {method} YOUR_CLIP --bodies bodies --out runs/clip"
     return (f"fourfold train {method} YOUR_CLIP --out runs/clip",)
 
 

@@ -14,6 +14,7 @@ def sharpness(
     the channels; the rim repeats outside. Only ratios to the sharpness of another picture of the
     same content mean something. NaN for an empty mask.
 
+    >>> import torch
     >>> edge = torch.zeros(2, 4, 3)
     >>> edge[:, 2:] = 1.0
     >>> float(sharpness(edge)), float(sharpness(0.5 * edge))

@@ -32,6 +32,8 @@ class Method:
     run. `lpips` is the metric, or None where its weights are not given."""
     example: str
     """Name of its embedded example."""
+    bodies: bool = False
+    """Whether it needs the poses of every object, which `fourfold prepare sfm` finds."""
     photo: bool = False
     """Whether its input is one photo, which has options of its own."""
     demo: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -63,6 +65,7 @@ METHODS = {
         evaluate="fourfold.methods.osn.evaluate:evaluate",
         example="tabletop",
         demo_render=MappingProxyType({"scales": "grid2x2"}),
+        bodies=True,
     ),
     "mom": Method(
         name="mom",
