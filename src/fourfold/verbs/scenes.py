@@ -31,7 +31,7 @@ def load_scene(run: Run) -> Scene:
         raise InputError(
             "no scene in this run yet",
             path=run.path,
-            mend="Give the command that started it again, without --stages: it goes on where it was",
+            mend="Give the command that started it again without --stages: it goes on where it was",
         )
     scene = Scene.load(run.scene_folder)
     if not scene.num_gaussians:
