@@ -207,6 +207,14 @@ def test_gradients_reach_geometry_motion_and_pose(scene: Scene):
         assert tensor.grad.abs().sum() > 0
 
 
+def test_a_scene_moves_in_inference_mode(full_scene: Scene):
+    expected = full_scene.object("worm").at(1.0).means
+    with torch.inference_mode():
+        worm = full_scene.object("worm")
+        copy = SceneObject("worm", worm.geometry.select(slice(None)), worm.motion)
+        assert torch.equal(copy.at(1.0).means, expected)
+
+
 def test_centres_moved_in_place_are_skinned_anew(full_scene: Scene):
     worm = full_scene.object("worm")
     worm.at(0.0)

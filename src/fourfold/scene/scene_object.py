@@ -74,8 +74,13 @@ class SceneObject:
 
 
 def _versions(tensors: tuple[Tensor, ...]) -> tuple[int, ...]:
-    return tuple(tensor._version for tensor in tensors)
+    return tuple(_version(tensor) for tensor in tensors)
+
+
+def _version(tensor: Tensor) -> int:
+    # made in inference mode, a tensor has none
+    return 0 if tensor.is_inference() else tensor._version
 
 
 def _same(tensor: Tensor, other: Tensor, version: int) -> bool:
-    return tensor is other and tensor._version == version
+    return tensor is other and _version(tensor) == version
