@@ -6,6 +6,7 @@ The command line prints `str(error)` on one line and exits with `exit_code`, wit
 
 from __future__ import annotations
 
+import math
 from os import PathLike, fspath
 
 
@@ -86,3 +87,19 @@ class MissingDependencyError(InputError):
 
 class ResultError(FourfoldError):
     """Say that a run ended with a result that fails its own checks (NaN, empty scene)."""
+
+
+def check_ranges(*settings: tuple[str, float, float, float]) -> None:
+    """Check numbers that a user may set; each is (name of the option, value, least, most).
+
+    `most` may be infinite; a value may not.
+
+    Raises:
+        UsageError: a value is out of its range, or is not finite.
+
+    >>> check_ranges(("loop.frames", 120, 2, 3600), ("speed", 1.5, 0.0, math.inf))
+    """
+    for name, value, least, most in settings:
+        if not (least <= value <= most and math.isfinite(value)):
+            expected = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
+            raise UsageError(f"--{name} is {value}", expected=expected)

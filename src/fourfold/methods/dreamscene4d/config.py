@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from fourfold.errors import UsageError
+from fourfold.errors import check_ranges
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class DreamScene4DConfig:
         """
         lift, move = self.lift, self.move
         weights = {name: getattr(move, name) for name in vars(move) if name.endswith("_weight")}
-        for name, value, least, most in (
+        check_ranges(
             ("fov", self.fov, 1.0, 170.0),
             ("horizon", self.horizon, -10.0, 10.0),
             ("lift.gaussians-per-object", lift.gaussians_per_object, 16, math.inf),
@@ -91,10 +91,7 @@ class DreamScene4DConfig:
             ("move.appearance-rank", move.appearance_rank, 0, 64),
             ("move.ssim-weight", move.ssim_weight, 0.0, 1.0),
             *((f"move.{name.replace('_', '-')}", w, 0.0, math.inf) for name, w in weights.items()),
-        ):
-            if not (least <= value <= most and math.isfinite(value)):
-                expected = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
-                raise UsageError(f"--{name} is {value}", expected=expected)
+        )
 
     def resolved(self) -> "DreamScene4DConfig":
         """Return the settings in use: ``lite`` takes a third of the steps, and less detail."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from fourfold.errors import UsageError
+from fourfold.errors import check_ranges
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class MOMConfig:
             UsageError: a setting is out of its range.
         """
         loop, refine = self.loop, self.refine
-        for name, value, least, most in (
+        check_ranges(
             ("speed", self.speed, 1e-3, 1e3),
             ("loop.frames", loop.frames, 2, 3600),
             ("loop.longest-path", loop.longest_path, 1.0, math.inf),
@@ -83,7 +83,4 @@ class MOMConfig:
             ("refine.ssim-weight", refine.ssim_weight, 0.0, 1.0),
             ("refine.learning-rate", refine.learning_rate, 1e-6, 1.0),
             ("refine.flow-scale", refine.flow_scale, 1e-3, 1e3),
-        ):
-            if not least <= value <= most:
-                expected = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
-                raise UsageError(f"--{name} is {value}", expected=expected)
+        )

@@ -9,12 +9,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fourfold.capture import Hint
+from fourfold.methods.mom.rest_scores import Record
 from fourfold.scene import Scene
 
 SAMPLES = 33
 """Places along a hint at which the motion is read."""
-
-Record = dict[str, float]
 
 
 @dataclass(frozen=True)

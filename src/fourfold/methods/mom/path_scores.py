@@ -9,7 +9,7 @@ from torch import Tensor
 from fourfold.estimators import estimate_flow
 from fourfold.geometry import Camera, project_points, unproject_pixels
 from fourfold.methods.mom.finish import FILLED
-from fourfold.methods.mom.rest_scores import at_rest
+from fourfold.methods.mom.rest_scores import Record, at_rest
 from fourfold.scene import LANDSCAPE_PATHS, LoopMotion, Scene, draw, landscape_path
 
 PLACES = 6
@@ -20,8 +20,6 @@ OWN = 0.9
 """Share of a pixel from which on all of it counts as an object's."""
 SEEN = 0.5
 """A pixel with less alpha is a hole; one object's larger share makes it the object's."""
-
-Record = dict[str, float]
 
 
 def path_cameras(scene: Scene, name: str) -> list[Camera]:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from tyro.conf import arg
 
-from fourfold.errors import UsageError
+from fourfold.errors import UsageError, check_ranges
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class OSNConfig:
         """
         body, network = self.body, self.network
         threshold = network.accuracy_threshold
-        for name, value, least, most in (
+        check_ranges(
             ("tau", self.tau, 0.0, 1.0),
             ("body.iterations", body.iterations, 1, math.inf),
             ("body.rounds", body.rounds, 1, math.inf),
@@ -100,10 +100,7 @@ class OSNConfig:
             ("network.score-threshold", network.score_threshold, 0.0, 1.0),
             ("network.beta", network.beta, 1e-6, math.inf),
             ("network.learning-rate", network.learning_rate, 1e-9, 1.0),
-        ):
-            if not (least <= value <= most and math.isfinite(value)):
-                expected = f"{least:g} or more" if most == math.inf else f"{least:g} to {most:g}"
-                raise UsageError(f"--{name} is {value}", expected=expected)
+        )
         if self.tau == 1.0:
             raise UsageError("--tau is 1: no accuracy exceeds that", expected="0 to below 1")
         if self.scales == "network" and network.iterations == 0:
