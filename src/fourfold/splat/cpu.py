@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from fourfold.errors import InputError
+from fourfold.kernels import run_parallel
 from fourfold.splat import _blending, _projection, _tiling
-from fourfold.splat._parallel import run_parallel
 from fourfold.splat._projection import CHANNELS, CHUNK, DEPTH, EXTENT_X, SPLAT
 from fourfold.splat._settings import Inputs, Settings
 from fourfold.splat._simd import LANES

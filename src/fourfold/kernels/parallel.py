@@ -18,7 +18,7 @@ import torch
 
 @cache
 def _helpers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="fourfold-splat")
+    return ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="fourfold-kernel")
 
 
 def run_parallel(kernel: Callable[..., None], *args: object) -> None:
