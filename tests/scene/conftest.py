@@ -80,4 +80,5 @@ def full_scene(make_gaussians: MakeGaussians, chain: ControlNodeMotion) -> Scene
         background_color=torch.tensor([0.2, 0.4, 0.6]),
         provenance={"method": "by hand", "config": {"steps": 3}},
         normalization=torch.diag(torch.tensor([0.5, 0.5, 0.5, 1.0])),
+        rig={"left": cameras[:1], "moving": cameras},
     )

@@ -26,7 +26,9 @@ def assert_identical(a: Scene, b: Scene) -> None:
     assert (a.fps, a.period, a.provenance) == (b.fps, b.period, b.provenance)
     for name in ("up", "background_color", "normalization"):
         assert torch.equal(getattr(a, name), getattr(b, name))
-    for one, other in zip(a.cameras, b.cameras, strict=True):
+    assert list(a.rig) == list(b.rig)
+    pairs = [(a.cameras, b.cameras), *zip(a.rig.values(), b.rig.values(), strict=True)]
+    for one, other in (pair for cameras in pairs for pair in zip(*cameras, strict=True)):
         assert torch.equal(one.camera_from_world, other.camera_from_world)
         assert torch.equal(one.intrinsics, other.intrinsics)
         assert (one.width, one.height, one.distortion) == (

@@ -72,9 +72,10 @@ def _collect_tensors(scene: Scene) -> dict[str, Tensor]:
         "up": scene.up,
         "background_color": scene.background_color,
         "normalization": scene.normalization,
-        "cameras.camera_from_world": torch.stack([c.camera_from_world for c in scene.cameras]),
-        "cameras.intrinsics": torch.stack([c.intrinsics for c in scene.cameras]),
+        **_camera_tensors("cameras.", scene.cameras),
     }
+    for number, cameras in enumerate(scene.rig.values()):
+        tensors |= _camera_tensors(f"rig.{number}.", cameras)
     for number, item in enumerate(scene.objects):
         groups = {"geometry": item.geometry.tensors(), "motion": item.motion.tensors()}
         if item.appearance is not None:
@@ -96,9 +97,10 @@ def _structure(scene: Scene) -> dict[str, Any]:
         "fps": scene.fps,
         "period": scene.period,
         "eps2d": scene.eps2d,
-        "cameras": [
-            {"width": c.width, "height": c.height, "distortion": c.distortion}
-            for c in scene.cameras
+        "cameras": _camera_entries(scene.cameras),
+        "rig": [
+            {"name": name, "cameras": _camera_entries(cameras)}
+            for name, cameras in scene.rig.items()
         ],
         "objects": [
             {
@@ -112,6 +114,17 @@ def _structure(scene: Scene) -> dict[str, Any]:
         "provenance": dict(scene.provenance),
         "scale_set": None if scene.scale_set is None else scale_set_structure(scene.scale_set),
     }
+
+
+def _camera_tensors(prefix: str, cameras: Sequence[Camera]) -> dict[str, Tensor]:
+    return {
+        prefix + "camera_from_world": torch.stack([c.camera_from_world for c in cameras]),
+        prefix + "intrinsics": torch.stack([c.intrinsics for c in cameras]),
+    }
+
+
+def _camera_entries(cameras: Sequence[Camera]) -> list[dict[str, Any]]:
+    return [{"width": c.width, "height": c.height, "distortion": c.distortion} for c in cameras]
 
 
 def _read_structure(path: Path) -> dict[str, Any]:
@@ -151,7 +164,11 @@ def _build(structure: Mapping[str, Any], tensors: dict[str, Tensor]) -> Scene:
             _build_object(entry, tensors, f"objects.{number}.")
             for number, entry in enumerate(structure["objects"])
         ],
-        cameras=_build_cameras(structure["cameras"], tensors),
+        cameras=_build_cameras(structure["cameras"], tensors, "cameras."),
+        rig={
+            entry["name"]: _build_cameras(entry["cameras"], tensors, f"rig.{number}.")
+            for number, entry in enumerate(structure.get("rig", []))  # version 0.1 has none
+        },
         fps=structure["fps"],
         period=structure["period"],
         eps2d=structure.get("eps2d", EPS2D),  # scenes of version 0.1 have none
@@ -182,11 +199,11 @@ def _build_object(
 
 
 def _build_cameras(
-    entries: Sequence[Mapping[str, Any]], tensors: Mapping[str, Tensor]
+    entries: Sequence[Mapping[str, Any]], tensors: Mapping[str, Tensor], prefix: str
 ) -> list[Camera]:
     count = len(entries)
-    poses = _shaped(tensors, "cameras.camera_from_world", (count, 4, 4))
-    intrinsics = _shaped(tensors, "cameras.intrinsics", (count, 3, 3))
+    poses = _shaped(tensors, prefix + "camera_from_world", (count, 4, 4))
+    intrinsics = _shaped(tensors, prefix + "intrinsics", (count, 3, 3))
     return [
         Camera(
             pose,

@@ -33,7 +33,9 @@ class Scene:
     `background_color` (3,) in [0,1], seen where nothing is; `provenance`, JSON: method, config,
     versions; `normalization` (4,4), the similarity from the capture's world to the scene's;
     `scale_set`, which combinations of object scales explain the video, where that was found out;
-    `eps2d`, the blur in pixels^2 that it is drawn with, see `fourfold.splat.rasterize`.
+    `eps2d`, the blur in pixels^2 that it is drawn with, see `fourfold.splat.rasterize`; `rig`, by
+    name the cameras of a capture that has several, each as one camera per frame, or a single one
+    that stands still.
     """
 
     objects: Sequence[SceneObject]
@@ -46,6 +48,7 @@ class Scene:
     normalization: Float[Tensor, "4 4"] = field(default_factory=lambda: torch.eye(4))
     scale_set: ScaleSet | None = None
     eps2d: float = EPS2D
+    rig: Mapping[str, Sequence[Camera]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = self.object_names
@@ -59,6 +62,11 @@ class Scene:
             raise ValueError(f"eps2d {self.eps2d} is negative")
         if not self.fps > 0 or (self.period is not None and not self.period > 0):
             raise ValueError(f"fps {self.fps} and period {self.period} must be positive")
+        for name, cameras in self.rig.items():
+            if len(cameras) not in (1, self.num_frames):
+                raise ValueError(
+                    f"{len(cameras)} cameras for the {self.num_frames} frames of {name}"
+                )
         if self.scale_set is not None:
             strangers = set(self.scale_set.object_names) - set(names)
             if strangers:
@@ -90,9 +98,21 @@ class Scene:
                 return item
         raise UsageError(f"no object {name!r}", expected=" or ".join(self.object_names))
 
-    def camera_at(self, time: float) -> Camera:
-        """Give the capture's camera at `time`, between the frames too; see interpolate_cameras."""
-        return interpolate_cameras(self.cameras, self._wrapped(time))
+    def camera_at(self, time: float, view: str | None = None) -> Camera:
+        """Give the capture's camera at `time`, between the frames too; see interpolate_cameras.
+
+        `view` is the name of one of the rig's cameras.
+
+        Raises:
+            UsageError: no camera of that name.
+        """
+        if view is not None and view not in self.rig:
+            raise UsageError(
+                f"no camera {view!r}",
+                expected=" or ".join(self.rig) or "none: the scene is of one camera",
+            )
+        cameras = self.cameras if view is None else self.rig[view]
+        return interpolate_cameras(cameras, self._wrapped(time))
 
     def at(self, time: float, scales: Mapping[str, float] | None = None) -> list[Gaussians]:
         """Give what to draw at `time`: one set of Gaussians per object, in the world.
