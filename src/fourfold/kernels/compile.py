@@ -1,7 +1,7 @@
 """Compile kernels, and keep them on disk until one of their sources changes.
 
 Numba's cache looks at the file a function stands in, not at those of the functions it calls, which
-are compiled into it. Here every kernel is as old as the newest source of its room.
+are compiled into it. Here every kernel is as old as the newest source of its room, or the vectors.
 """
 
 from collections.abc import Callable
@@ -16,8 +16,9 @@ def kernel_compiler(room: Path) -> Callable[[Callable], Any]:
 
     Compiled functions release Python's lock; division by zero gives infinity, as in NumPy.
     """
-    sources = [path.stat() for path in room.glob("_[a-z]*.py")]
-    stamp = max((s.st_mtime for s in sources), default=0.0), sum(s.st_size for s in sources)
+    shared = Path(__file__).with_name("simd.py")  # compiled into the kernels of every room
+    sources = [path.stat() for path in (*room.glob("_[a-z]*.py"), shared)]
+    stamp = max(s.st_mtime for s in sources), sum(s.st_size for s in sources)
 
     def kernel(function: Callable) -> Any:
         compiled = njit(cache=True, nogil=True, error_model="numpy")(function)

@@ -16,9 +16,7 @@ c_j)``: one number per pixel, whatever the number of channels. Nothing is divide
 import numpy as np
 from numba import uint64, uintp
 
-from fourfold.splat._kernel import kernel
-from fourfold.splat._projection import CHANNEL, CHANNELS, LOG2_255, PEAK, SPLAT, P, Q, R, X, Y
-from fourfold.splat._simd import (
+from fourfold.kernels.simd import (
     LANES,
     bits,
     broadcast,
@@ -32,6 +30,8 @@ from fourfold.splat._simd import (
     sums,
     where,
 )
+from fourfold.splat._kernel import kernel
+from fourfold.splat._projection import CHANNEL, CHANNELS, LOG2_255, PEAK, SPLAT, P, Q, R, X, Y
 from fourfold.splat._tiling import BLOCK, BLOCKS, BLOCKS_ACROSS, TILE
 
 AHEAD = uintp(4)  # entries of a list whose splats are fetched before their turn

@@ -19,8 +19,7 @@ import math
 import numpy as np
 from numba import uintp
 
-from fourfold.splat._kernel import kernel
-from fourfold.splat._simd import (
+from fourfold.kernels.simd import (
     LANES,
     broadcast,
     claim,
@@ -39,6 +38,7 @@ from fourfold.splat._simd import (
     sums,
     where,
 )
+from fourfold.splat._kernel import kernel
 
 SPLAT = 16  # floats per splat row
 X, Y, P, Q, R, PEAK, DEPTH, EXTENT_X, EXTENT_Y = 0, 1, 2, 3, 4, 5, 6, 12, 13

@@ -12,6 +12,15 @@ counting; then every tile sorts its own list by depth, while it is in the cache.
 import numpy as np
 from numba import uint32, uint64, uintp
 
+from fourfold.kernels.simd import (
+    bits,
+    broadcast,
+    claim,
+    column_of_lane,
+    maximum,
+    minimum,
+    row_of_lane,
+)
 from fourfold.splat._kernel import kernel
 from fourfold.splat._projection import (
     DEPTH,
@@ -25,15 +34,6 @@ from fourfold.splat._projection import (
     R,
     X,
     Y,
-)
-from fourfold.splat._simd import (
-    bits,
-    broadcast,
-    claim,
-    column_of_lane,
-    maximum,
-    minimum,
-    row_of_lane,
 )
 
 BLOCK = 4

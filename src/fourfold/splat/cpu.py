@@ -14,10 +14,10 @@ from torch.autograd.function import once_differentiable
 
 from fourfold.errors import InputError
 from fourfold.kernels import run_parallel
+from fourfold.kernels.simd import LANES
 from fourfold.splat import _blending, _projection, _tiling
 from fourfold.splat._projection import CHANNELS, CHUNK, DEPTH, EXTENT_X, SPLAT
 from fourfold.splat._settings import Inputs, Settings
-from fourfold.splat._simd import LANES
 
 PARTS = 16  # groups of Gaussians that are listed in parallel
 
