@@ -26,6 +26,7 @@ from fourfold.scene.scale_set import (
 from fourfold.scene.scene import BACKGROUND, Scene
 from fourfold.scene.scene_object import SceneObject
 from fourfold.scene.skinning import Skinning, bind_points
+from fourfold.scene.spacetime_motion import SpacetimeMotion
 
 __all__ = [
     "BACKGROUND",
@@ -49,6 +50,7 @@ __all__ = [
     "Scene",
     "SceneObject",
     "Skinning",
+    "SpacetimeMotion",
     "StaticMotion",
     "bind_points",
     "blend_keys",
