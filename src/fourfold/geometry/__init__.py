@@ -1,4 +1,4 @@
-"""Cameras, rotations, rigid motions and similarities, projection, orbits, homographies.
+"""Cameras, rotations, rigid motions and similarities, projection, orbits, homographies, harmonics.
 
 OpenCV axes (x right, y down, z forward), pixel centres at +0.5, quaternions wxyz, transforms
 named `a_from_b`.
@@ -6,6 +6,7 @@ named `a_from_b`.
 
 from fourfold.geometry.camera import Camera
 from fourfold.geometry.distortion import distort, undistort
+from fourfold.geometry.harmonics import DC_BASIS, harmonics_basis, rotate_harmonics
 from fourfold.geometry.homography import (
     apply_homography,
     homography_from_rotation,
@@ -35,6 +36,7 @@ from fourfold.geometry.rotation import (
 )
 
 __all__ = [
+    "DC_BASIS",
     "Camera",
     "apply_homography",
     "axis_angle_to_quaternion",
@@ -43,6 +45,7 @@ __all__ = [
     "distort",
     "dreamscene4d_orbit",
     "fit_similarity",
+    "harmonics_basis",
     "homography_from_rotation",
     "interpolate_cameras",
     "invert_rigid",
@@ -58,6 +61,7 @@ __all__ = [
     "quaternion_slerp",
     "quaternion_to_matrix",
     "rigid_matrix",
+    "rotate_harmonics",
     "rotation_from_homography",
     "similarity_matrix",
     "transform_points",

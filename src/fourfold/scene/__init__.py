@@ -1,10 +1,10 @@
 """Scenes: Gaussians, their motions, the objects they make up; drawing, saving and loading."""
 
+from fourfold.geometry.harmonics import DC_BASIS, harmonics_basis, rotate_harmonics
 from fourfold.scene.appearance import Appearance
 from fourfold.scene.control_nodes import ControlNodeMotion
 from fourfold.scene.deformation import deform, deform_reference
 from fourfold.scene.gaussians import Gaussians
-from fourfold.scene.harmonics import DC_BASIS, harmonics_basis, rotate_harmonics
 from fourfold.scene.keyframes import blend_keys, blend_quaternion_keys, keyframe_weights
 from fourfold.scene.landscape_path import LANDSCAPE_PATHS, landscape_path
 from fourfold.scene.loop_blending import blend_pictures

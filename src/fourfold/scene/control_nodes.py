@@ -10,9 +10,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from fourfold.geometry import quaternion_multiply, quaternion_to_matrix, transform_points
+from fourfold.geometry.harmonics import rotate_harmonics
 from fourfold.scene.deformation import deform
 from fourfold.scene.gaussians import Gaussians
-from fourfold.scene.harmonics import rotate_harmonics
 from fourfold.scene.keyframes import (
     blend_keys,
     blend_quaternion_keys,

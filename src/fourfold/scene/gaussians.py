@@ -13,7 +13,7 @@ from fourfold.geometry import (
     quaternion_multiply,
     transform_points,
 )
-from fourfold.scene.harmonics import (
+from fourfold.geometry.harmonics import (
     DC_BASIS,
     harmonics_basis,
     harmonics_degree,

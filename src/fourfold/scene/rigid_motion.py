@@ -9,8 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fourfold.geometry import quaternion_multiply, transform_points
+from fourfold.geometry.harmonics import rotate_harmonics
 from fourfold.scene.gaussians import Gaussians
-from fourfold.scene.harmonics import rotate_harmonics
 from fourfold.scene.keyframes import check_times, keyframe_weights
 from fourfold.scene.motion import Motion
 from fourfold.scene.poses import Pose, check_pose_keys, identity_pose_keys, pose_at

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from fourfold.geometry import quaternion_rotate
-from fourfold.scene import Gaussians, harmonics_basis, rotate_harmonics
+from fourfold.geometry import harmonics_basis, quaternion_rotate, rotate_harmonics
+from fourfold.scene import Gaussians
 
 
 def directions(count: int = 7) -> torch.Tensor:

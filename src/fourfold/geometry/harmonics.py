@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fourfold.geometry import quaternion_to_matrix
+from fourfold.geometry.rotation import quaternion_to_matrix
 
 # The value of the constant harmonic, 1 / (2 sqrt(pi)): colour = 0.5 + DC_BASIS * coefficient.
 DC_BASIS = 0.28209479177387814
