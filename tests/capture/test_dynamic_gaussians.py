@@ -51,6 +51,19 @@ def test_views_frames_and_cameras(tmp_path, save):
         assert capture.image(0, view).mean().item() == pytest.approx(grey, abs=1e-6)
 
 
+def test_cameras_are_chosen(tmp_path, save):
+    _write(tmp_path, save)
+    _write(tmp_path, save, ("1",), name="test_meta.json")
+    own = open_capture(tmp_path)
+    assert (own.train_views, own.held_out_views) == (("3", "7"), ("1",))
+    other = open_capture(tmp_path, test_cameras="3", train_cameras="1")
+    assert (other.views, other.train_views, other.held_out_views) == (own.views, ("1",), ("3",))
+    # another choice is another input
+    assert other.fingerprint() != own.fingerprint()
+    with pytest.raises(UsageError, match="names 8, which is no camera"):
+        open_capture(tmp_path, test_cameras="8")
+
+
 def test_masks_of_some_views(tmp_path, save):
     _write(tmp_path, save)
     for t in range(2):

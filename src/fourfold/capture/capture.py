@@ -11,8 +11,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from fourfold.capture.bodies import RigidBody
+from fourfold.capture.bodies import KeyPoints, RigidBody
+from fourfold.capture.colmap_model import find_model
 from fourfold.capture.hints import Hint
+from fourfold.capture.key_points import read_key_points
 from fourfold.capture.landscape_truth import LandscapeTruth, is_landscape_truth
 from fourfold.capture.names import natural_key
 from fourfold.capture.regions import MOTION, region_kind
@@ -26,7 +28,9 @@ from fourfold.capture.sizes import (
     straighten,
 )
 from fourfold.capture.source import Source
+from fourfold.capture.static_views import frames_as_views
 from fourfold.capture.truth import Truth
+from fourfold.capture.view_choice import ViewChoice
 from fourfold.errors import InputError
 from fourfold.geometry import Camera
 
@@ -41,7 +45,8 @@ class Capture:
         path: what was opened.
         layout: name of the layout on disk.
         views, frames, object_names: names, in order.
-        held_out_views: names of the views that the layout keeps for testing.
+        held_out_views: names of the views for tests, which no training may see.
+        train_views: names of the views to train on; views that are in neither are not used.
         fps: frames per second of the selected frames; mean rate where it varies.
         fps_assumed: whether nothing says the frame rate.
         channels: of "image", "mask", "depth", "camera", "inpainted", "hint", "motion".
@@ -57,7 +62,7 @@ class Capture:
         self.views = source.views
         self.frames = source.frames
         self.object_names = source.objects
-        self.held_out_views = source.held_out_views
+        self.train_views, self.held_out_views = _split_views(source)
         self.fps = source.fps
         self.fps_assumed = source.fps_assumed
         self.notes = source.notes
@@ -205,6 +210,56 @@ class Capture:
         ideal = Camera(stored.camera_from_world, stored.intrinsics, stored.width, stored.height)
         return ideal.resized(*self.size(view))
 
+    def bounds(self, view: int = 0) -> tuple[float, float] | None:
+        """Return the depths in world units between which a view's scene lies; None if unknown."""
+        return self._source.bounds.get(self.views[view])
+
+    def as_views(self) -> Capture:
+        """Return the capture as many views of one frame: a still scene, filmed by a moving camera.
+
+        Every eighth view is held out where the user names none. A capture with several views is
+        returned as it is.
+
+        Raises:
+            InputError: fewer than two frames have a camera.
+        """
+        if len(self.views) > 1:
+            return self
+        try:
+            source = frames_as_views(self._source)
+        except InputError as error:
+            error.path = str(self.path)
+            raise
+        return Capture(self.path, source, max(self.size()))
+
+    def key_points(self, view: int = 0) -> KeyPoints | None:
+        """Return the key points of a COLMAP model in the capture's folder; None where none is.
+
+        In working pixels, with depths in world units; see `read_key_points`. A view without key
+        points has an empty set.
+
+        Raises:
+            InputError: the model is damaged, or of other cameras.
+        """
+        if self._key_points is None:
+            return None
+        return self._key_points.get(self.views[view], KeyPoints.none())
+
+    @cached_property
+    def _key_points(self) -> dict[str, KeyPoints] | None:
+        if not self.path.is_dir() or find_model(self.path) is None:
+            return None
+        return read_key_points(self.path, self.posed_views(0))
+
+    def posed_views(self, frame: int) -> dict[str, Camera]:
+        """Return the cameras of a frame by view, without those that are unknown."""
+        found = {name: self.camera(frame, view) for view, name in enumerate(self.views)}
+        return {name: camera for name, camera in found.items() if camera is not None}
+
+    def image_file(self, frame: int, view: int = 0) -> Path | None:
+        """Return the picture file that a frame is read from; None where it is part of another."""
+        return self._source.image_files.get(self._key(frame, view))
+
     @cached_property
     def areas(self) -> Int[Tensor, "T K"]:
         """The pixels that each object's mask covers in each frame of the first view.
@@ -279,6 +334,8 @@ class Capture:
             sorted(self._sizes.items()),
         )
         digest.update(repr((*rest, *self._source.settings)).encode())
+        if self._source.view_choice != ViewChoice():
+            digest.update(repr(self._source.view_choice).encode())
         return digest.hexdigest()[:32]
 
     def __repr__(self) -> str:
@@ -313,3 +370,12 @@ class Capture:
                 expected=f"{width}x{height}",
             )
         return values
+
+
+def _split_views(source: Source) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the views to train on and those held out; a single view does the one, and not both."""
+    choice = source.view_choice
+    if len(source.views) == 1:
+        choice.split(source.frames, ())  # its frames are what the user may name
+        return source.views, ()
+    return choice.split(source.views, source.held_out_views)

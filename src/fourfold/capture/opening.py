@@ -24,6 +24,7 @@ from fourfold.capture.readers.frames import with_masks
 from fourfold.capture.readers.rigid import with_bodies
 from fourfold.capture.readers.transforms import read_transforms, transforms_cameras
 from fourfold.capture.source import DEFAULT_MAX_SIZE, FrameSelection, ReadOptions, Source
+from fourfold.capture.view_choice import ViewChoice
 from fourfold.errors import InputError, UsageError
 from fourfold.files import recover_folder
 from fourfold.geometry import Camera
@@ -41,6 +42,8 @@ def open_capture(
     fps: float | None = None,
     fov: float | None = None,
     motion_field: str | os.PathLike[str] | None = None,
+    test_cameras: str | None = None,
+    train_cameras: str | None = None,
 ) -> Capture:
     """Open a video, a picture or a folder of any known layout; nothing is written to it.
 
@@ -63,6 +66,9 @@ def open_capture(
         fov: of a photo, the vertical field of view in degrees, in the place of what its EXIF says.
         motion_field: of a photo, a file of its motion, pixels of its own grid per frame at 30 per
             second: .flo, .npz, or .npy of shape (h, w, 2), (2, h, w) or (1, 2, h, w).
+        test_cameras: names of the views held out for tests, with commas between them, or "none";
+            by default what the layout says. Of a single view, whose frames become views, frames.
+        train_cameras: names of the views to train on; by default all that are not held out.
 
     Raises:
         InputError: there is no such thing, no reader knows it, or it is damaged.
@@ -74,6 +80,7 @@ def open_capture(
         raise UsageError(f"the frame rate is {fps}", expected="frames per second above 0")
     if fov is not None and cameras is not None:
         raise UsageError("a camera file and a field of view", expected="one of them")
+    choice = ViewChoice.parse(test_cameras, train_cameras)
     # Resolved, so that a capture has one name and one fingerprint wherever it is opened from.
     place = Path(path).resolve()
     if not place.exists() and place.name:
@@ -92,6 +99,7 @@ def open_capture(
     source = source if fov is None else with_fov(source, fov)
     if motion_field is not None:
         source = with_motion_file(source, Path(motion_field))
+    source = replace(source, view_choice=choice)
     return Capture(place, with_moving_region(source, longest), longest)
 
 

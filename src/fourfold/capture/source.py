@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float
 
 from fourfold.capture.bodies import RigidBody
 from fourfold.capture.hints import Hint
+from fourfold.capture.view_choice import ViewChoice
 from fourfold.errors import InputError, UsageError
 from fourfold.geometry import Camera
 
@@ -127,7 +128,13 @@ class Source:
     inpainted: dict[tuple[str, str], tuple[ImageLoader, MaskLoader]] = field(default_factory=dict)
     # all frames of the capture, also those that were not selected
     known_frames: frozenset[str] = frozenset()
+    # what the layout keeps for tests, and what the user says of it
     held_out_views: tuple[str, ...] = ()
+    view_choice: ViewChoice = field(default_factory=ViewChoice)
+    # the file that each frame is read from, where it has one to itself
+    image_files: dict[tuple[str, str], Path] = field(default_factory=dict)
+    # view -> nearest and farthest depth in world units, where the capture says them
+    bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     # whether nothing says the frame rate

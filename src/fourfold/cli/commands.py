@@ -13,7 +13,7 @@ import fourfold
 from fourfold.cli.next_steps import after_demo, after_sfm
 from fourfold.verbs.draw import DrawOptions
 from fourfold.verbs.methods import METHODS, Method
-from fourfold.verbs.options import CaptureOptions, PhotoOptions
+from fourfold.verbs.options import CaptureOptions, InputOptions, PhotoOptions, RigOptions
 from fourfold.verbs.prepare import SfmOptions
 from fourfold.verbs.render import RenderOptions
 from fourfold.verbs.sample import COUNT, ScaleMode
@@ -81,7 +81,7 @@ class Info(Command):
 
     path: Annotated[Positional[Path], arg(metavar="PATH")]
     """Video file, photo, or folder of a capture."""
-    options: Annotated[PhotoOptions, arg(name="")] = field(default_factory=PhotoOptions)
+    options: Annotated[InputOptions, arg(name="")] = field(default_factory=InputOptions)
 
     def run(self) -> None:
         """Print the description."""
@@ -343,7 +343,9 @@ def commands(words: Sequence[str]) -> Any:
 def train_command(method: Method) -> type[Train]:
     """Build the command `train` with the options of one method."""
     config: Any = method.load("config")
-    capture: Any = PhotoOptions if method.photo else CaptureOptions
+    capture: Any = CaptureOptions
+    if method.photo or method.rig:
+        capture = PhotoOptions if method.photo else RigOptions
     made = make_dataclass(
         "Train",
         [

@@ -6,7 +6,7 @@ from fourfold.verbs.evaluate import evaluate as eval
 from fourfold.verbs.export import export
 from fourfold.verbs.info import info
 from fourfold.verbs.methods import METHODS, Method
-from fourfold.verbs.options import CaptureOptions, PhotoOptions
+from fourfold.verbs.options import CaptureOptions, InputOptions, PhotoOptions, RigOptions
 from fourfold.verbs.prepare import Prepared, SfmOptions, prepare
 from fourfold.verbs.render import RenderOptions, render
 from fourfold.verbs.sample import SampleResult, sample
@@ -15,13 +15,15 @@ from fourfold.verbs.train import train
 
 __all__ = [
     "METHODS",
-    "PhotoOptions",
     "CaptureOptions",
     "DemoResult",
     "DrawOptions",
+    "InputOptions",
     "Method",
+    "PhotoOptions",
     "Prepared",
     "RenderOptions",
+    "RigOptions",
     "SampleResult",
     "SfmOptions",
     "demo",

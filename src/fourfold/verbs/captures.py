@@ -9,14 +9,14 @@ from fourfold.capture import Capture, open_capture
 from fourfold.errors import InputError, UsageError
 from fourfold.files import write_atomic
 from fourfold.training import Run, from_plain, read_yaml, to_plain, write_yaml
-from fourfold.verbs.options import CaptureOptions, PhotoOptions
+from fourfold.verbs.options import FootageOptions, InputOptions
 
 _OPTIONS = "capture.yml"
 
 
 def open_with(
-    capture: Capture | str | Path, options: CaptureOptions | None
-) -> tuple[Capture, CaptureOptions | None]:
+    capture: Capture | str | Path, options: FootageOptions | None
+) -> tuple[Capture, FootageOptions | None]:
     """Open a capture by its path with options; an open one stays as it is, its options unknown.
 
     Raises:
@@ -26,11 +26,11 @@ def open_with(
         if options is not None:
             raise UsageError("capture options with a capture that is open already")
         return capture, None
-    options = options or PhotoOptions()
+    options = options or InputOptions()
     return open_capture(capture, **asdict(options)), options
 
 
-def remember_options(run: Run, options: CaptureOptions | None) -> None:
+def remember_options(run: Run, options: FootageOptions | None) -> None:
     """Write how the capture was read into the run (`capture.yml`), for `capture_of`."""
     if options is not None:
         named = ("masks", "cameras", "depth", "bodies", "motion_field")
@@ -49,9 +49,9 @@ def capture_of(run: Run) -> Capture:
         InputError: it is gone, or is not what it was.
     """
     file = run.path / _OPTIONS
-    options = PhotoOptions()
+    options = InputOptions()
     if file.is_file():
-        options = from_plain(PhotoOptions, read_yaml(file), path=file)
+        options = from_plain(InputOptions, read_yaml(file), path=file)
     capture = open_capture(run.capture_path, **asdict(options))
     if capture.fingerprint() != run.capture_fingerprint:
         raise InputError(

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fourfold.errors import InputError, UsageError
-from fourfold.verbs.options import CaptureOptions, PhotoOptions
+from fourfold.verbs.options import FootageOptions, InputOptions
 
 if TYPE_CHECKING:
     from fourfold.capture import Description
 
 
-def info(path: str | Path, options: CaptureOptions | None = None) -> Description:
+def info(path: str | Path, options: FootageOptions | None = None) -> Description:
     """Describe an input: layout, views, frames, size, channels, objects, what is missing.
 
     Raises:
@@ -22,7 +22,7 @@ def info(path: str | Path, options: CaptureOptions | None = None) -> Description
     from fourfold.capture import describe, open_capture
 
     _refuse_run(Path(path))
-    return describe(open_capture(path, **asdict(options or PhotoOptions())))
+    return describe(open_capture(path, **asdict(options or InputOptions())))
 
 
 def _refuse_run(path: Path) -> None:

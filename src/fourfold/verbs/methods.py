@@ -36,6 +36,8 @@ class Method:
     """Whether it needs the poses of every object, which `fourfold prepare sfm` finds."""
     photo: bool = False
     """Whether its input is one photo, which has options of its own."""
+    rig: bool = False
+    """Whether its input is filmed by many cameras, which has options of its own."""
     demo: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """Settings with which the embedded example is trained in a minute or two."""
     demo_render: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))

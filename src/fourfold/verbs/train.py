@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fourfold.errors import UsageError
 from fourfold.verbs.methods import changed, find_method
-from fourfold.verbs.options import CaptureOptions
+from fourfold.verbs.options import FootageOptions
 
 if TYPE_CHECKING:
     from fourfold.capture import Capture
@@ -21,7 +21,7 @@ def train(
     out: str | Path,
     config: Any = None,
     overwrite: bool = False,
-    capture_options: CaptureOptions | None = None,
+    capture_options: FootageOptions | None = None,
     **changes: Any,
 ) -> Run:
     """Train a method on a capture, or go on where a stopped training of the same settings was.
