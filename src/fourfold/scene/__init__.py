@@ -13,6 +13,7 @@ from fourfold.scene.motion import Motion, StaticMotion
 from fourfold.scene.pivot import orbit_pivot
 from fourfold.scene.ply import read_ply, write_ply
 from fourfold.scene.rendering import OUTPUTS, Drawing, NextFrame, draw
+from fourfold.scene.rig_path import RIG_PATHS, rig_path
 from fourfold.scene.rigid_motion import RigidMotion
 from fourfold.scene.scale_set import (
     SAFE_MARGIN,
@@ -43,6 +44,7 @@ __all__ = [
     "LoopMotion",
     "Motion",
     "NextFrame",
+    "RIG_PATHS",
     "RigidMotion",
     "Samples",
     "ScaleNetwork",
@@ -65,6 +67,7 @@ __all__ = [
     "landscape_path",
     "orbit_pivot",
     "read_ply",
+    "rig_path",
     "rotate_harmonics",
     "write_ply",
 ]
