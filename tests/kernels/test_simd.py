@@ -58,6 +58,15 @@ def test_sums_puts_each_vectors_sum_in_its_lane():
 
 
 @njit
+def _lane_sum(a):
+    return simd.lane_sum(simd.load(a, uintp(0)))
+
+
+def test_lane_sum_adds_every_lane_once():
+    assert _lane_sum(np.exp2(np.arange(16)).astype(np.float32)) == 65535
+
+
+@njit
 def _strided(a, out):
     simd.scatter(out, uintp(2), uintp(3), simd.gather(a, uintp(1), uintp(2)))
 
@@ -93,3 +102,14 @@ def test_claim_counts_up():
     counter = np.zeros(1, np.int64)
     assert _take(counter) == (0, 1)
     assert counter[0] == 2
+
+
+@njit
+def _part(a, out):
+    simd.store_until(out, uintp(2), uintp(7), simd.load_until(a, uintp(1), uintp(4)))
+
+
+def test_parts_of_vectors_leave_the_rest_alone():
+    out = np.full(20, -1, np.float32)
+    _part(np.arange(4, dtype=np.float32), out)
+    assert out.tolist() == [-1, -1, 1, 2, 3, 0, 0] + [-1] * 13

@@ -1,5 +1,33 @@
 """Fields: volumes of density and colour, and drawing them along rays."""
 
+from fourfold.fields.compositing import accumulate, ray_weights
 from fourfold.fields.field import Field
+from fourfold.fields.interpolation import interpolate_rows, number_rows, time_keys
+from fourfold.fields.rays import Rays, camera_rays
+from fourfold.fields.rendering import MIN_WEIGHT, Part, RayColors, render_rays
+from fourfold.fields.samples import Samples, merge_samples
+from fourfold.fields.sampling import Guide, sample_rays
+from fourfold.fields.spaces import BoxSpace, ContractedSpace, NdcSpace, Space
 
-__all__ = ["Field"]
+__all__ = [
+    "Field",
+    "interpolate_rows",
+    "number_rows",
+    "time_keys",
+    "BoxSpace",
+    "ContractedSpace",
+    "NdcSpace",
+    "Space",
+    "Rays",
+    "camera_rays",
+    "Guide",
+    "Samples",
+    "merge_samples",
+    "sample_rays",
+    "accumulate",
+    "ray_weights",
+    "MIN_WEIGHT",
+    "Part",
+    "RayColors",
+    "render_rays",
+]

@@ -136,6 +136,32 @@ def store(typingctx, array, index, value):
 
 
 @intrinsic
+def load_until(typingctx, array, index, end):
+    """Load 16 consecutive floats; those at ``end`` and beyond are not read, and zero."""
+
+    def codegen(context, builder, sig, args):
+        return _masked_load(context, builder, sig.args[0], *args)
+
+    return floats(array, types.uintp, types.uintp), codegen
+
+
+@intrinsic
+def store_until(typingctx, array, index, end, value):
+    """Store 16 consecutive floats, but for those at ``end`` and beyond."""
+
+    def codegen(context, builder, sig, args):
+        pointer, inside = _masked(context, builder, sig.args[0], *args[:3])
+        kind = ir.FunctionType(ir.VoidType(), [_FLOATS, pointer.type, _INT, _BITS])
+        function = cgutils.get_or_insert_function(
+            builder.module, kind, "llvm.masked.store.v16f32.p0"
+        )
+        builder.call(function, [args[3], pointer, ir.Constant(_INT, 4), inside])
+        return context.get_dummy_value()
+
+    return types.void(array, types.uintp, types.uintp, floats), codegen
+
+
+@intrinsic
 def prefetch(typingctx, array, index):
     """Ask for an element's cache line ahead of its use."""
 
@@ -204,8 +230,10 @@ def _load_rows(width: int):
 load_rows1, load_rows3, load_rows4 = _load_rows(1), _load_rows(3), _load_rows(4)
 
 
-def _masked_load(context: Any, builder: Any, kind: Any, array: Any, index: Any, size: Any) -> Any:
-    """Load 16 floats, zeros for those at ``size`` and beyond."""
+def _masked(
+    context: Any, builder: Any, kind: Any, array: Any, index: Any, size: Any
+) -> tuple[Any, Any]:
+    """Return a pointer to 16 floats, and which of them come before ``size``."""
     wide = ir.VectorType(index.type, LANES)
     left = builder.insert_element(
         ir.Constant(wide, ir.Undefined), builder.sub(size, index), ir.Constant(_INT, 0)
@@ -214,7 +242,13 @@ def _masked_load(context: Any, builder: Any, kind: Any, array: Any, index: Any, 
         left, ir.Constant(wide, ir.Undefined), ir.Constant(_INTS, [0] * LANES)
     )
     inside = builder.icmp_signed("<", ir.Constant(wide, list(range(LANES))), left)
-    pointer = builder.bitcast(_data(context, builder, kind, array, index), _FLOATS.as_pointer())
+    data = _data(context, builder, kind, array, index)
+    return builder.bitcast(data, _FLOATS.as_pointer()), inside
+
+
+def _masked_load(context: Any, builder: Any, kind: Any, array: Any, index: Any, size: Any) -> Any:
+    """Load 16 floats, zeros for those at ``size`` and beyond."""
+    pointer, inside = _masked(context, builder, kind, array, index, size)
     signature = ir.FunctionType(_FLOATS, [pointer.type, _INT, _BITS, _FLOATS])
     name = "llvm.masked.load.v16f32.p0"
     function = cgutils.get_or_insert_function(builder.module, signature, name)
@@ -462,3 +496,16 @@ def _lane_order(count: int) -> list[int]:
         width = half
     vectors = [vector for vector, _ in held[0]]
     return [vectors.index(k) for k in range(count)]
+
+
+@intrinsic
+def lane_sum(typingctx, vector):
+    """Add up the lanes of one vector, as a tree."""
+
+    def codegen(context, builder, sig, args):
+        signature = ir.FunctionType(_FLOAT, [_FLOAT, _FLOATS])
+        name = "llvm.vector.reduce.fadd.v16f32"
+        function = cgutils.get_or_insert_function(builder.module, signature, name)
+        return builder.call(function, [ir.Constant(_FLOAT, 0.0), args[0]], fastmath=("reassoc",))
+
+    return types.float32(vector), codegen
