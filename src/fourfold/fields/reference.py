@@ -1,0 +1,144 @@
+"""Sampling and compositing in plain torch: the slow twins of the kernels, on any device.
+
+Written the way the formulas read, over all places of all rays at once; gradients by autograd, in
+any dtype.
+"""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+from torch.nn.functional import pad
+
+from fourfold.fields.rays import Paths
+from fourfold.fields.samples import Samples
+from fourfold.fields.spaces import contract
+
+# How many pieces a piece near a guide is cut into.
+GUIDED_PIECES = 4
+# In contracted space a step may come nearer to the box, or go away from it, by this share at most.
+LARGEST_GROWTH = 0.25
+# A ray to infinity ends this share of a step before the cube's surface.
+LAST_STEP = 0.25
+
+
+def cut_paths(
+    paths: Paths,
+    resolution: tuple[int, int, int],
+    occupancy: Bool[Tensor, "X Y Z"] | None,
+    step: float,
+    jitter: Float[Tensor, " R"],
+    max_samples: int,
+    zone: tuple[Float[Tensor, " R"], Float[Tensor, " R"]],
+) -> Samples:
+    """Cut paths into pieces; see `fourfold.fields.sample_rays`."""
+    voxels = torch.tensor(resolution, dtype=jitter.dtype, device=jitter.device)
+    march = _contracted_borders if paths.contracted else _straight_borders
+    begins, ends = _refined(march(paths, voxels, step, jitter, max_samples), zone)
+    middles = (begins + ends) / 2
+    points = _cube(paths, middles)
+    across = (_cube(paths, ends) - _cube(paths, begins)) * voxels
+    widths = across.square().sum(-1).sqrt() / voxels.max()
+    keep = (ends > begins) & _occupied(points, occupancy)
+    rays = torch.arange(len(jitter), dtype=torch.int32, device=jitter.device)
+    rays = rays[:, None].expand_as(keep)[keep]
+    starts = pad(torch.cumsum(keep.sum(1), 0), (1, 0))
+    lengths = (ends - begins) * paths.speeds(middles)
+    values = (v[keep] for v in (paths.distances(middles), widths, lengths, points))
+    return Samples(rays, starts, *values)
+
+
+def _straight_borders(
+    paths: Paths, voxels: Tensor, step: float, jitter: Tensor, max_samples: int
+) -> Float[Tensor, "R N+1"]:
+    """Give the borders of the pieces, steps of one length from `starts`, the first one shorter."""
+    reach = (paths.ends - paths.starts).clamp(min=0)
+    speed = (paths.directions * voxels).square().sum(-1).sqrt()
+    stride = torch.maximum(step / speed, reach / max_samples)
+    count = int(torch.ceil(reach / stride).max()) + 1 if len(jitter) else 1
+    numbers = torch.arange(count, dtype=jitter.dtype, device=jitter.device)
+    borders = paths.starts[:, None] + (numbers + jitter[:, None]) * stride[:, None]
+    borders = torch.minimum(borders, paths.ends[:, None])
+    return torch.cat((paths.starts[:, None], borders), dim=1)
+
+
+def _contracted_borders(
+    paths: Paths, voxels: Tensor, step: float, jitter: Tensor, max_samples: int
+) -> Float[Tensor, "R N+1"]:
+    """Give the borders of the pieces: each step is as long as the speed at its start asks."""
+    step = contracted_step(step, voxels, max_samples)
+    place, share, borders = paths.starts, jitter, [paths.starts]
+    fastest = paths.directions.abs().amax(1)
+    while True:
+        point = paths.origins + place[:, None] * paths.directions
+        norm, axis = point.abs().max(1)
+        rate = torch.gather(paths.directions * point.sign(), 1, axis[:, None]).squeeze(1)
+        m = 1 / norm.clamp(min=1)
+        bend = torch.where(norm > 1, 2 * m * m * (m - 1) * rate, 0.0)
+        velocity = (m * (2 - m))[:, None] * paths.directions + bend[:, None] * point
+        stride = 4 * step / (velocity * voxels).square().sum(-1).sqrt()
+        most = torch.where(norm > 1, LARGEST_GROWTH * norm / fastest, torch.inf)
+        done = (rate > 0) & (m * voxels.max() < 4 * LAST_STEP * step) | (place >= paths.ends)
+        if bool(done.all()):
+            return torch.stack(borders, dim=1)
+        moved = torch.minimum(place + share * torch.minimum(stride, most), paths.ends)
+        place, share = torch.where(done, place, moved), torch.ones_like(share)
+        borders.append(place)
+
+
+def contracted_step(step: float, voxels: Tensor, max_samples: int) -> float:
+    """Lengthen a step so that no ray takes more than about `max_samples` of them.
+
+    A line bends about the box; its way through the cube is at most twice the cube's diagonal.
+    """
+    return max(step, 2 * float(voxels.square().sum().sqrt()) / max_samples)
+
+
+def _refined(borders: Tensor, zone: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Give where pieces begin and end (R,N), those that meet the zone cut in four."""
+    begins, ends = borders[:, :-1], borders[:, 1:]
+    low, high = zone[0][:, None], zone[1][:, None]
+    guided = (ends > low) & (begins < high)
+    if not bool(guided.any()):
+        return begins, ends
+    parts = torch.arange(GUIDED_PIECES + 1, dtype=begins.dtype, device=begins.device)
+    parts = torch.where(guided[..., None], parts / GUIDED_PIECES, parts.clamp(max=1))
+    fine = torch.lerp(begins[..., None], ends[..., None], parts)
+    return fine[..., :-1].flatten(1), fine[..., 1:].flatten(1)
+
+
+def _cube(paths: Paths, places: Float[Tensor, "R N"]) -> Float[Tensor, "R N 3"]:
+    line = paths.origins[:, None] + places[..., None] * paths.directions[:, None]
+    return contract(line) if paths.contracted else line.clamp(0, 1)
+
+
+def _occupied(points: Tensor, occupancy: Tensor | None) -> Tensor:
+    if occupancy is None:
+        return torch.ones_like(points[..., 0], dtype=torch.bool)
+    cells = torch.tensor(occupancy.shape, device=points.device)
+    x, y, z = torch.minimum((points * cells).long(), cells - 1).unbind(-1)
+    return occupancy[x, y, z]
+
+
+def ray_weights(
+    densities: Float[Tensor, " S"], samples: Samples
+) -> tuple[Float[Tensor, " S"], Float[Tensor, " R"]]:
+    """Give what each piece adds to its ray; see `fourfold.fields.ray_weights`.
+
+    Sums over all rays in float64: what lies before a ray would drown its own in float32.
+    """
+    depths = densities.double() * samples.widths.double()
+    sums = pad(torch.cumsum(depths, 0), (1, 0))
+    before = sums[:-1] - sums[samples.starts][samples.rays.long()]
+    weights = torch.exp(-before) * -torch.expm1(-depths)
+    total = sums[samples.starts[1:]] - sums[samples.starts[:-1]]
+    return weights.to(densities.dtype), -torch.expm1(-total).to(densities.dtype)
+
+
+def accumulate(
+    weights: Float[Tensor, " S"], values: Float[Tensor, "S C"], samples: Samples
+) -> Float[Tensor, "R C"]:
+    """Sum weighted values along each ray; see `fourfold.fields.accumulate`."""
+    sums = values.new_zeros(samples.num_rays, values.shape[1])
+    return sums.index_add(0, samples.rays.long(), weights[:, None] * values)
