@@ -18,6 +18,7 @@ from fourfold.capture.description import (
     require_masks,
 )
 from fourfold.capture.hints import Hint
+from fourfold.capture.key_points import read_key_points
 from fourfold.capture.landscape_truth import LandscapeTruth, LandscapeView
 from fourfold.capture.opening import open_capture
 from fourfold.capture.osn_views import TestView
@@ -55,6 +56,7 @@ __all__ = [
     "open_capture",
     "photo_capture",
     "read_bodies",
+    "read_key_points",
     "read_trajectories",
     "region_kind",
     "require_frames",

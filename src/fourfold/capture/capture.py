@@ -225,11 +225,7 @@ class Capture:
         """
         if len(self.views) > 1:
             return self
-        try:
-            source = frames_as_views(self._source)
-        except InputError as error:
-            error.path = str(self.path)
-            raise
+        source = frames_as_views(self._source, self.path)
         return Capture(self.path, source, max(self.size()))
 
     def key_points(self, view: int = 0) -> KeyPoints | None:

@@ -7,6 +7,7 @@ A reader is a module with `LAYOUT`, `recognises(path)` and `read(path, options) 
 from types import ModuleType
 
 from fourfold.capture.readers import (
+    colmap,
     davis,
     dynamic_gaussians,
     frames,
@@ -22,6 +23,7 @@ READERS: tuple[ModuleType, ...] = (
     dynamic_gaussians,
     osn,
     transforms,
+    colmap,
     photo,
     davis,
     frames,
