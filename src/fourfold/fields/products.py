@@ -1,0 +1,211 @@
+"""Sums over products of two interpolated grids: what TensoRF-VM and HexPlane are made of.
+
+TensoRF (Chen et al. 2022), equation 4, multiplies planes by lines; HexPlane (Cao and Johnson 2023),
+equation 4, planes by planes. A line is a plane one cell wide, so both are the same here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional
+
+from fourfold.kernels import run_parallel
+
+LANES = 16
+"""Channels of a grid come in multiples of this, the width of the kernels' vectors."""
+BLOCKS = 16
+"""A grid's gradient is added up in at most so many blocks, half of them at a time."""
+
+
+@dataclass(frozen=True, eq=False)
+class Factor:
+    """One grid (A,B,R) and the two coordinates that it lies along; B is 1 in a line.
+
+    Corners lie at the ends of the unit interval and evenly between. Channels are last, and R is
+    a multiple of 16; A is 2 or more.
+    """
+
+    grid: Float[Tensor, "A B R"]
+    axes: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        if self.grid.ndim != 3 or self.grid.shape[0] < 2 or self.grid.shape[2] % LANES:
+            raise ValueError(
+                f"a grid is (2 or more, 1 or more, a multiple of {LANES}), "
+                f"not {tuple(self.grid.shape)}"
+            )
+
+
+Product = tuple[Factor, Factor]
+"""Two grids with the same channels, multiplied channel by channel."""
+_Flat = tuple[np.ndarray, tuple[np.uintp, ...]]
+"""A grid as the kernels take it: its numbers in a row; (A, B, axis of A, axis of B)."""
+
+
+def product_sum(
+    products: Sequence[Product], coordinates: Float[Tensor, "S D"]
+) -> Float[Tensor, " S"]:
+    """Sum all channels of all products at samples in the unit cube.
+
+    Coordinates outside of [0,1] are clamped. Differentiable in the grids, once. On the CPU in
+    float32 by own Numba kernels, the same to the bit with any number of threads; otherwise by
+    `product_features_reference`.
+    """
+    if not _is_fast(products, coordinates):
+        return product_features_reference(products, coordinates).sum(1)
+    return _apply(products, coordinates, summed=True)
+
+
+def product_features(
+    products: Sequence[Product], coordinates: Float[Tensor, "S D"]
+) -> Float[Tensor, "S C"]:
+    """Give the channels of all products, one product after another, at samples in the unit cube.
+
+    As `product_sum` otherwise.
+    """
+    if not _is_fast(products, coordinates):
+        return product_features_reference(products, coordinates)
+    return _apply(products, coordinates, summed=False)
+
+
+def product_features_reference(
+    products: Sequence[Product], coordinates: Float[Tensor, "S D"]
+) -> Float[Tensor, "S C"]:
+    """Compute `product_features` in plain torch: its slow twin, and the way on other devices."""
+    columns = [
+        _interpolate(first, coordinates) * _interpolate(second, coordinates)
+        for first, second in products
+    ]
+    return torch.cat(columns, 1)
+
+
+def _interpolate(factor: Factor, coordinates: Float[Tensor, "S D"]) -> Float[Tensor, "S R"]:
+    places = coordinates[None, None, :, factor.axes[::-1]] * 2 - 1  # grid_sample: B first
+    picture = factor.grid.permute(2, 0, 1)[None]
+    values = functional.grid_sample(picture, places, padding_mode="border", align_corners=True)
+    return values[0, :, 0].T
+
+
+def _is_fast(products: Sequence[Product], coordinates: Tensor) -> bool:
+    grids = [factor.grid for product in products for factor in product]
+    return all(t.device.type == "cpu" and t.dtype == torch.float32 for t in (coordinates, *grids))
+
+
+def _apply(products: Sequence[Product], coordinates: Tensor, summed: bool) -> Tensor:
+    grids = [factor.grid for product in products for factor in product]
+    axes = [factor.axes for product in products for factor in product]
+    return _Products.apply(coordinates, axes, summed, *grids)  # pyright: ignore[reportReturnType]
+
+
+class _Products(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, coordinates: Tensor, axes: list[tuple[int, int]], summed: bool, *grids: Tensor
+    ) -> Tensor:
+        from fourfold.fields import _product_kernels as kernels  # Numba takes its time to import
+
+        coordinates = coordinates.detach().contiguous()
+        grids = tuple(grid.detach().contiguous() for grid in grids)
+        channels = sum(grid.shape[2] for grid in grids[::2])
+        out = coordinates.new_zeros((len(coordinates),) if summed else (len(coordinates), channels))
+        places, width = coordinates.numpy().ravel(), np.uintp(coordinates.shape[1])
+        column = 0
+        for number in range(0, len(grids), 2):
+            pair = [_flat(grids[k], axes[k]) for k in (number, number + 1)]
+            ranks = grids[number].shape[2]
+            run_parallel(
+                kernels.multiply, places, width, *pair[0], *pair[1], np.uintp(ranks // LANES),
+                out.numpy().ravel(), np.uintp(column), np.uintp(0 if summed else channels),
+            )  # fmt: skip
+            column += ranks
+        ctx.save_for_backward(coordinates, *grids)
+        ctx.axes, ctx.summed = axes, summed
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        coordinates, *grids = ctx.saved_tensors
+        gradient = gradient.contiguous()
+        lists = _Lists(coordinates.numpy(), gradient.numpy() if ctx.summed else None)
+        results, column = [], 0
+        for number, grid in enumerate(grids):
+            other = number ^ 1
+            result = torch.zeros_like(grid)
+            _backward(
+                lists, gradient, column, ctx.summed,
+                _flat(grids[other], ctx.axes[other]), _flat(result, ctx.axes[number]), grid.shape,
+            )  # fmt: skip
+            results.append(result)
+            column += grid.shape[2] * (number % 2)
+        return None, None, None, *results
+
+
+def _flat(grid: Tensor, axes: tuple[int, int]) -> _Flat:
+    return grid.numpy().ravel(), tuple(np.uintp(k) for k in (*grid.shape[:2], *axes))
+
+
+def _backward(
+    lists: _Lists,
+    gradient: Tensor,
+    column: int,
+    summed: bool,
+    other: _Flat,
+    target: _Flat,
+    shape: torch.Size,
+) -> None:
+    """Add up the gradient of one grid."""
+    from fourfold.fields import _product_kernels as kernels
+
+    order, starts = lists.of(int(target[1][2]), shape[0] - 1)
+    row = 0 if summed else gradient.shape[1]
+    for parity in (0, 1):
+        run_parallel(
+            kernels.multiply_backward, np.uintp(parity), order, starts,
+            lists.coordinates.ravel(), np.uintp(lists.coordinates.shape[1]),
+            gradient.numpy().ravel(), np.uintp(column), np.uintp(row),
+            *other, np.uintp(shape[2] // LANES), *target,
+        )  # fmt: skip
+
+
+class _Lists:
+    """The samples listed by block of cells, along each axis when it is first asked for."""
+
+    def __init__(
+        self, coordinates: Float[np.ndarray, "S D"], gradient: Float[np.ndarray, " S"] | None
+    ) -> None:
+        self.coordinates = coordinates
+        self._gradient = np.zeros(0, np.float32) if gradient is None else gradient
+        self._made: dict[tuple[int, int], tuple[np.ndarray, np.ndarray]] = {}
+
+    def of(self, axis: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
+        """Give the order of the samples and where each block starts in it."""
+        if (axis, cells) not in self._made:
+            self._made[axis, cells] = self._make(axis, cells)
+        return self._made[axis, cells]
+
+    def _make(self, axis: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
+        from fourfold.fields import _product_kernels as kernels
+
+        samples, width = self.coordinates.shape
+        blocks = min(BLOCKS, cells)
+        block_of_cell = (np.arange(cells) * blocks // cells).astype(np.uint8)
+        marks = np.empty(samples, np.uint8)
+        counts = np.zeros((-(-samples // kernels.CHUNK), blocks + 1), np.int64)
+        run_parallel(
+            kernels.mark_blocks, self.coordinates.ravel(), np.uintp(width), np.uintp(axis),
+            block_of_cell, self._gradient, marks, counts,
+        )  # fmt: skip
+        ends = counts.T.cumsum().reshape(blocks + 1, -1).T  # blocks in turn, chunks within
+        order = np.empty(samples, np.uint32)
+        starts = np.append(0, ends[-1, :-1]) if len(ends) else np.zeros(blocks + 1, np.int64)
+        run_parallel(kernels.list_by_block, marks, np.ascontiguousarray(ends - counts), order)
+        return order, starts
