@@ -17,6 +17,8 @@ from fourfold.capture.description import (
     require_frames,
     require_masks,
 )
+from fourfold.capture.frame_store import FrameStore
+from fourfold.capture.frame_storing import store_frames
 from fourfold.capture.hints import Hint
 from fourfold.capture.key_points import read_key_points
 from fourfold.capture.landscape_truth import LandscapeTruth, LandscapeView
@@ -36,6 +38,7 @@ __all__ = [
     "Capture",
     "Description",
     "FilmedView",
+    "FrameStore",
     "Hint",
     "KeyPoints",
     "LandscapeTruth",
@@ -61,6 +64,7 @@ __all__ = [
     "region_kind",
     "require_frames",
     "require_masks",
+    "store_frames",
     "write_bodies",
     "write_capture",
     "write_osn",

@@ -63,6 +63,7 @@ def read(path: Path, options: ReadOptions) -> Source:
         fps=fps,
         sizes=sizes,
         images=images,
+        image_files=files,
         objects=(_OBJECT,) if masks else (),
         masks=_mask_loaders(masks, sizes),
         cameras=cameras,
