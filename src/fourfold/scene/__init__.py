@@ -10,6 +10,7 @@ from fourfold.scene.landscape_path import LANDSCAPE_PATHS, landscape_path
 from fourfold.scene.loop_blending import blend_pictures
 from fourfold.scene.loop_motion import LoopMotion
 from fourfold.scene.motion import Motion, StaticMotion
+from fourfold.scene.parts import MOVING, has_parts, moving_part, still_part
 from fourfold.scene.pivot import orbit_pivot
 from fourfold.scene.ply import read_ply, write_ply
 from fourfold.scene.rendering import OUTPUTS, Drawing, NextFrame, draw
@@ -42,6 +43,7 @@ __all__ = [
     "Gaussians",
     "LANDSCAPE_PATHS",
     "LoopMotion",
+    "MOVING",
     "Motion",
     "NextFrame",
     "RIG_PATHS",
@@ -63,11 +65,14 @@ __all__ = [
     "deform_reference",
     "draw",
     "harmonics_basis",
+    "has_parts",
     "keyframe_weights",
     "landscape_path",
+    "moving_part",
     "orbit_pivot",
     "read_ply",
     "rig_path",
     "rotate_harmonics",
+    "still_part",
     "write_ply",
 ]

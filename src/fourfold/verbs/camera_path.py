@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fourfold.errors import UsageError
-from fourfold.geometry import Camera, orbit_camera
-from fourfold.scene import Scene, landscape_path, orbit_pivot
+from fourfold.geometry import Camera, interpolate_cameras, orbit_camera
+from fourfold.scene import Scene, landscape_path, orbit_pivot, rig_path
 
 # A sweep shorter than this is too quick for the eye; a short clip then plays slower.
 _SHORTEST_SWEEP_SECONDS = 4.0
@@ -16,15 +16,37 @@ _SHORTEST_SWEEP_SECONDS = 4.0
 
 @dataclass(frozen=True)
 class View:
-    """One frame of a rendering: the camera, the time (in frames of the capture)."""
+    """One frame of a rendering: the camera, the time (in frames of the capture).
+
+    `next_camera` is where that camera is a frame of the capture later, if it moves by itself.
+    """
 
     camera: Camera
     time: float
+    next_camera: Camera | None = None
 
 
 def input_path(scene: Scene, times: Sequence[float]) -> list[View]:
     """See the scene as the capture's own camera did."""
-    return [View(scene.camera_at(time), time) for time in times]
+    last = scene.num_frames - 1.0
+    return [
+        View(scene.camera_at(time), time, scene.camera_at(min(time + 1.0, last))) for time in times
+    ]
+
+
+def rig_camera_path(scene: Scene, name: str, times: Sequence[float]) -> list[View]:
+    """See the scene as a camera of the rig did, by its name."""
+    cameras = scene.rig[name]
+    return [
+        View(interpolate_cameras(cameras, time), time, interpolate_cameras(cameras, time + 1.0))
+        for time in times
+    ]
+
+
+def rig_views(scene: Scene, times: Sequence[float], name: str) -> list[View]:
+    """Move the camera about the rig; see `rig_path` in `fourfold.scene`."""
+    cameras = rig_path(scene, name, times)
+    return [View(camera, time) for camera, time in zip(cameras, times, strict=True)]
 
 
 def sweep_path(scene: Scene, times: Sequence[float], angle: float, axis: str) -> list[View]:
@@ -85,7 +107,17 @@ def loop_times(scene: Scene, fps: float, seconds: float | None) -> list[float]:
 
 def resize_views(views: Sequence[View], size: int) -> list[View]:
     """Give every camera `size` pixels along its longer side, keeping the shape of its picture."""
-    return [replace(view, camera=_resized(view.camera, size)) for view in views]
+    return [resize_view(view, size) for view in views]
+
+
+def resize_view(view: View, size: int) -> View:
+    """Give the camera of one view `size` pixels along its longer side."""
+    following = view.next_camera
+    return replace(
+        view,
+        camera=_resized(view.camera, size),
+        next_camera=None if following is None else _resized(following, size),
+    )
 
 
 def _resized(camera: Camera, size: int) -> Camera:

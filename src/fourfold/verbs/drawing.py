@@ -23,8 +23,8 @@ from fourfold.exporters import (
     spread_colors,
 )
 from fourfold.geometry import project_points
-from fourfold.scene import Scene
-from fourfold.verbs.camera_path import View, input_path
+from fourfold.scene import Scene, moving_part, still_part
+from fourfold.verbs.camera_path import View, input_path, resize_view
 
 # Frames looked at to choose one scale of colours for the whole video, and their longer side.
 _SCOUTS, _SCOUT_SIZE = 5, 160
@@ -43,6 +43,8 @@ _CHANNELS = {
     "flow": {"flow"},
     "tracks": {"rgb", "depth", "objects"},
 }
+# These are pictures of a part of the scene.
+_PARTS = {"static": still_part, "moving": moving_part}
 
 
 @dataclass(frozen=True)
@@ -54,21 +56,14 @@ class Looks:
     largest_flow: float
     points: ScenePoints | None
     point_colors: Float[Tensor, "N 3"] | None
-    follow_input: bool
 
 
 @torch.no_grad()
-def prepare(
-    scene: Scene, views: Sequence[View], outputs: Sequence[str], follow_input: bool
-) -> Looks:
-    """Choose the scale of depth and flow, and the points to track, for a whole video.
-
-    Args:
-        follow_input: the camera is the capture's own, so flow includes its motion.
-    """
+def prepare(scene: Scene, views: Sequence[View], outputs: Sequence[str]) -> Looks:
+    """Choose the scale of depth and flow, and the points to track, for a whole video."""
     near, far, largest = 1.0, 2.0, 1.0
     if "depth" in outputs or "flow" in outputs:
-        near, far, largest = _scales(scene, views, outputs, follow_input)
+        near, far, largest = _scales(scene, views, outputs)
     points = colors = None
     if "tracks" in outputs:
         start = input_path(scene, [float(t) for t in range(scene.num_frames)])
@@ -76,16 +71,20 @@ def prepare(
         points = pick_points(scene, frames)
         pixels, _ = project_points(start[0].camera, follow(scene, points, torch.zeros(1))[0])
         colors = spread_colors(pixels)
-    return Looks(near, far, largest, points, colors, follow_input)
+    return Looks(near, far, largest, points, colors)
 
 
 @torch.no_grad()
 def draw_view(
     scene: Scene, views: Sequence[View], index: int, outputs: Sequence[str], looks: Looks
 ) -> dict[str, Float[Tensor, "H W 3"]]:
-    """Render one frame and draw every output of it, sRGB in [0, 1]."""
-    view = views[index]
-    image = _render(scene, view, _channels(outputs), looks.follow_input)
+    """Render one frame and draw every output of it, sRGB in [0, 1].
+
+    Raises:
+        UsageError: a part is asked for that the scene does not have.
+    """
+    view, channels = views[index], _channels(outputs)
+    image = _render(scene, view, channels) if channels else {}
     pictures = {}
     for output in outputs:
         if output == "rgb":
@@ -97,32 +96,31 @@ def draw_view(
             pictures[output] = color_objects(image["rgb"], image["objects"], background)
         elif output == "flow":
             pictures[output] = color_flow(image["flow"], looks.largest_flow)
+        elif output in _PARTS:
+            pictures[output] = _render(_PARTS[output](scene), view, {"rgb"})["rgb"].clamp(0.0, 1.0)
         else:
             pictures[output] = _draw_tracks(scene, view, image, looks)
     return pictures
 
 
 def _channels(outputs: Sequence[str]) -> set[str]:
-    return set().union(*(_CHANNELS[output] for output in outputs))
+    return set().union(*(_CHANNELS[output] for output in outputs if output not in _PARTS))
 
 
-def _render(scene: Scene, view: View, channels: set[str], follow_input: bool) -> dict[str, Tensor]:
-    next_camera = None
-    if "flow" in channels and follow_input:
-        following = scene.camera_at(min(view.time + 1.0, scene.num_frames - 1.0))
-        next_camera = following.resized(view.camera.width, view.camera.height)
-    return scene.render(view.camera, view.time, outputs=channels, next_camera=next_camera)
+def _render(scene: Scene, view: View, channels: set[str]) -> dict[str, Tensor]:
+    following = view.next_camera if "flow" in channels else None
+    return scene.render(view.camera, view.time, outputs=channels, next_camera=following)
 
 
 def _scales(
-    scene: Scene, views: Sequence[View], outputs: Sequence[str], follow_input: bool
+    scene: Scene, views: Sequence[View], outputs: Sequence[str]
 ) -> tuple[float, float, float]:
     steps = torch.linspace(0, len(views) - 1, min(_SCOUTS, len(views))).round().long().tolist()
     channels = {"depth", "flow"} & set(outputs)
     depths, lengths = [torch.tensor([1.0, 2.0])[:0]], [torch.zeros(0)]
     for step in steps:
         view, factor = _shrunk(views[step])
-        image = _render(scene, view, channels, follow_input)
+        image = _render(scene, view, channels)
         if "depth" in image:
             depths.append(image["depth"][torch.isfinite(image["depth"])])
         if "flow" in image:
@@ -135,12 +133,8 @@ def _scales(
 
 
 def _shrunk(view: View) -> tuple[View, float]:
-    camera = view.camera
-    factor = max(max(camera.width, camera.height) / _SCOUT_SIZE, 1.0)
-    small = camera.resized(
-        max(round(camera.width / factor), 1), max(round(camera.height / factor), 1)
-    )
-    return View(small, view.time), factor
+    factor = max(max(view.camera.width, view.camera.height) / _SCOUT_SIZE, 1.0)
+    return (view if factor == 1.0 else resize_view(view, _SCOUT_SIZE)), factor
 
 
 def _draw_tracks(

@@ -1,0 +1,152 @@
+"""The verb render on a scene that several cameras filmed."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import fourfold as ff
+from fourfold.errors import UsageError
+from fourfold.scene import Scene, moving_part, rig_path, still_part
+from fourfold.training import Run
+from tests.tiny import NUM_FRAMES, tiny_run, tiny_scene
+
+
+def _rig_scene() -> Scene:
+    """Give the tiny scene, its ball called moving, with a still camera and one that moves."""
+    tiny = tiny_scene()
+    camera = tiny.cameras[0]
+    track = [_aside(camera, 0.2 * index) for index in range(NUM_FRAMES)]
+    return replace(
+        tiny,
+        objects=[tiny.objects[0], replace(tiny.objects[1], name="moving")],
+        rig={"cam00": [camera], "cam.1": track, "cam02": [_aside(camera, -0.5)]},
+    )
+
+
+def _aside(camera, shift: float):
+    pose = camera.camera_from_world.clone()
+    pose[0, 3] = -shift
+    return camera.moved(pose)
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    run = tiny_run(tmp_path / "run")
+    _rig_scene().save(run.scene_folder)
+    return run
+
+
+def _close(file: Path, expected: torch.Tensor) -> bool:
+    found = np.asarray(Image.open(file)).astype(int)
+    return bool(np.abs(found - (expected.clamp(0, 1) * 255).numpy()).max() <= 1)
+
+
+def test_a_camera_over_time(run: Run) -> None:
+    (folder,) = ff.render(run, camera="cam.1", format="png", progress=False)
+    assert folder.name == "cam_1_rgb"
+    files = sorted(folder.iterdir())
+    assert len(files) == NUM_FRAMES
+    scene = _rig_scene()
+    assert _close(files[2], scene.render(scene.rig["cam.1"][2], 2.0)["rgb"])
+
+
+def test_all_cameras_at_one_moment(run: Run) -> None:
+    folders = ff.render(run, camera="all", time="1.5", format="png", progress=False)
+    assert [folder.name for folder in folders] == ["cam00_rgb", "cam_1_rgb", "cam02_rgb"]
+    scene = _rig_scene()
+    assert _close(folders[2] / "00000.png", scene.render(scene.rig["cam02"][0], 1.5)["rgb"])
+    between = _aside(scene.cameras[0], 0.3)
+    assert _close(folders[1] / "00000.png", scene.render(between, 1.5)["rgb"])
+
+
+def test_the_still_part_is_one_picture_before_a_camera_that_stands(run: Run) -> None:
+    files = ff.render(
+        run, camera="all", outputs="rgb,static,moving", size=32, format="png", progress=False
+    )
+    assert [file.name for file in files] == [
+        *("cam00_static.png", "cam00_rgb", "cam00_moving"),
+        *("cam_1_rgb", "cam_1_static", "cam_1_moving"),
+        *("cam02_static.png", "cam02_rgb", "cam02_moving"),
+    ]
+    scene = _rig_scene()
+    small = scene.rig["cam00"][0].resized(32, 24)
+    assert _close(files[0], still_part(scene).render(small, 0.0)["rgb"])
+    assert _close(files[2] / "00003.png", moving_part(scene).render(small, 3.0)["rgb"])
+    assert len(list(files[4].iterdir())) == NUM_FRAMES
+
+
+def test_a_still_picture_alone(run: Run) -> None:
+    files = ff.render(run, camera="cam02", outputs="static", progress=False)
+    assert [file.name for file in files] == ["cam02_static.png"]
+
+
+def test_flow_of_a_camera_has_its_own_motion(run: Run) -> None:
+    moving, standing = (
+        np.asarray(Image.open(folder / "00000.png")).astype(int)
+        for camera in ("cam.1", "cam00")
+        for folder in ff.render(
+            run, camera=camera, outputs="flow", time="0:1", format="png", progress=False
+        )
+    )
+    # the wall at depth 8 moves 0.2 * 48 / 8 = 1.2 pixels left before a camera that moves right
+    assert moving[4, 4, 0] < 100
+    assert moving[4, 4, 1:].min() > 200
+    assert standing[4, 4].tolist() == [255, 255, 255]
+
+
+def test_a_rig_is_seen_on_a_spiral_by_itself(run: Run) -> None:
+    (folder,) = ff.render(run, seconds=0.8, format="png", progress=False)
+    assert folder.name == "spiral_rgb"
+    files, scene = sorted(folder.iterdir()), _rig_scene()
+    times = [3.0 * index / 7 for index in range(8)]
+    assert len(files) == 8
+    cameras = rig_path(scene, "spiral", times)
+    assert _close(files[5], scene.render(cameras[5], times[5])["rgb"])
+
+
+@pytest.mark.parametrize(("time", "held"), [(None, 1.5), ("2", 2.0)])
+def test_bullet_time_holds_a_moment(run: Run, time: str | None, held: float) -> None:
+    (folder,) = ff.render(
+        run, path="bullet-time", time=time, seconds=0.5, format="png", progress=False
+    )
+    files, scene = sorted(folder.iterdir()), _rig_scene()
+    cameras = rig_path(scene, "bullet-time", [held] * 5)
+    assert len(files) == 5
+    for index in (0, 2, 4):
+        assert _close(files[index], scene.render(cameras[index], held)["rgb"])
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"camera": "cam09"}, r"no camera 'cam09'; expected all, cam00, cam.1, cam02"),
+        ({"camera": "cam00", "path": "input"}, "--camera with --path"),
+        ({"camera": "cam00", "loop": True}, "--loop with --camera"),
+        ({"path": "bullet-time", "time": "0:2"}, "bullet-time over the time 0:2"),
+        ({"camera": "cam00", "time": "7"}, "not in the clip"),
+    ],
+)
+def test_what_does_not_fit_a_rig_is_refused(run: Run, options: dict, what: str) -> None:
+    with pytest.raises(UsageError, match=what):
+        ff.render(run, progress=False, **options)
+    assert not (run.path / "renders").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"camera": "cam00"}, "--camera cam00 in a scene that one camera filmed"),
+        ({"path": "spiral"}, "the path spiral in a scene that one camera filmed"),
+        ({"path": "bullet-time"}, "the path bullet-time in a scene that one camera filmed"),
+        ({"outputs": "rgb,static,moving"}, "no static, moving in a scene of background, ball"),
+    ],
+)
+def test_what_only_a_rig_has_is_refused(tmp_path: Path, options: dict, what: str) -> None:
+    run = tiny_run(tmp_path / "run")
+    with pytest.raises(UsageError, match=what):
+        ff.render(run, progress=False, **options)
+    assert not (run.path / "renders").exists()
