@@ -99,7 +99,10 @@ class FrameStore:
         median = np.empty((height, width, 3), np.float32)
         for rows in self._blocks(view):
             block = self.pixels[view][:, rows][self.order[view]]
-            median[rows] = np.median(block, axis=0, overwrite_input=True) / 255
+            # time last and in one piece: NumPy's stable sort of bytes counts them, in one pass
+            series = np.sort(np.moveaxis(block, 0, -1).copy(), axis=-1, kind="stable")
+            middle = series[..., [(self.num_frames - 1) // 2, self.num_frames // 2]]
+            median[rows] = middle.mean(-1) / 255
         return median
 
     def _blocks(self, view: int) -> Iterator[slice]:
