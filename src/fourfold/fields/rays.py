@@ -50,6 +50,13 @@ class Rays:
         directions = (linear @ self.directions.unsqueeze(-1)).squeeze(-1)
         return Rays(origins, directions, self.near, self.far)
 
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> Rays:
+        """Give the rays on another device or of another type."""
+        parts = (self.origins, self.directions, self.near, self.far)
+        return Rays(*(part.to(device=device, dtype=dtype) for part in parts))
+
     def bounded(self, near: float = 0.0, far: float = inf) -> Rays:
         """Give the same rays, counting from `near` to `far`."""
         ones = torch.ones_like(self.near)

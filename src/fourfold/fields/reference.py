@@ -11,16 +11,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import pad
 
+from fourfold.fields._sampling_kernels import GUIDED_PIECES, LARGEST_GROWTH, LAST_STEP
 from fourfold.fields.rays import Paths
 from fourfold.fields.samples import Samples
 from fourfold.fields.spaces import contract
-
-# How many pieces a piece near a guide is cut into.
-GUIDED_PIECES = 4
-# In contracted space a step may come nearer to the box, or go away from it, by this share at most.
-LARGEST_GROWTH = 0.25
-# A ray to infinity ends this share of a step before the cube's surface.
-LAST_STEP = 0.25
 
 
 def cut_paths(
@@ -78,7 +72,11 @@ def _contracted_borders(
         bend = torch.where(norm > 1, 2 * m * m * (m - 1) * rate, 0.0)
         velocity = (m * (2 - m))[:, None] * paths.directions + bend[:, None] * point
         stride = 4 * step / (velocity * voxels).square().sum(-1).sqrt()
+        # The speed falls with the norm's square: exact for rays to or from the middle.
+        grown = norm - rate * stride
         most = torch.where(norm > 1, LARGEST_GROWTH * norm / fastest, torch.inf)
+        curved = torch.where(grown > 0, stride * norm / grown, torch.inf)
+        stride = torch.where(norm > 1, curved, stride)
         done = (rate > 0) & (m * voxels.max() < 4 * LAST_STEP * step) | (place >= paths.ends)
         if bool(done.all()):
             return torch.stack(borders, dim=1)

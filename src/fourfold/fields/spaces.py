@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Self
 
 import torch
 from jaxtyping import Float
@@ -47,6 +47,13 @@ class Space(ABC):
     @abstractmethod
     def paths(self, rays: Rays) -> Paths:
         """Give how rays run through the cube."""
+
+    def to(
+        self, device: torch.device | str | None = None, dtype: torch.dtype | None = None
+    ) -> Self:
+        """Give the space with its tensors on another device or of another type."""
+        moved = {n: t.to(device=device, dtype=dtype) for n, t in self.tensors().items()}
+        return replace(self, **moved)
 
     def tensors(self) -> dict[str, Tensor]:
         """Give the tensors that make up the space, by name."""
