@@ -107,6 +107,7 @@ def test_only_touched_rows_have_a_gradient():
     index, rows, _, _ = random_grid(share=2.0)
     point = torch.tensor([[0.1, 0.1, 0.1]])
     _, gradient = gradients(index, rows, point, None, torch.ones(1, 3))
+    assert gradient is not None
     assert gradient._nnz() == 8
     assert_close(dense(gradient).sum(), torch.tensor(3.0))
 

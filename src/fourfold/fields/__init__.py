@@ -2,15 +2,27 @@
 
 from fourfold.fields.compositing import accumulate, ray_weights
 from fourfold.fields.field import Field
+from fourfold.fields.hex_plane import HexPlaneField
 from fourfold.fields.interpolation import interpolate_rows, number_rows, time_keys
+from fourfold.fields.mixed import MixedVoxels
+from fourfold.fields.product_field import ProductSettings
 from fourfold.fields.rays import Rays, camera_rays
 from fourfold.fields.rendering import MIN_WEIGHT, Part, RayColors, render_rays
+from fourfold.fields.row_adam import RowAdam
 from fourfold.fields.samples import Samples, merge_samples
 from fourfold.fields.sampling import Guide, sample_rays
 from fourfold.fields.spaces import BoxSpace, ContractedSpace, NdcSpace, Space
+from fourfold.fields.tensor_vm import TensorVMField
+from fourfold.fields.voxels import VoxelField
 
 __all__ = [
     "Field",
+    "HexPlaneField",
+    "ProductSettings",
+    "TensorVMField",
+    "VoxelField",
+    "MixedVoxels",
+    "RowAdam",
     "interpolate_rows",
     "number_rows",
     "time_keys",

@@ -204,3 +204,55 @@ def _add_rows(values, width, slots, entries, weights, count, gradient, first):
             row = uintp(slots[entries[k]]) * width
             total = load_until(values, row + block, row + width) + change * broadcast(weights[k])
             store_until(values, row + block, row + width, total)
+
+
+@kernel
+def add_variation(
+    counter, index, size_x, size_y, size_z, vertices, rows, num_keys, channels, entries,
+    space_scale, time_scale, values,
+):  # fmt: skip
+    """Add to values[i] how entry i differs from its neighbours in the grid, and from its keys."""
+    width, keys = uintp(channels), uintp(num_keys)
+    near = np.empty(6, np.uint64)
+    start = claim(counter) * CHUNK
+    while start < entries.shape[0]:
+        for i in range(uintp(start), uintp(min(start + CHUNK, entries.shape[0]))):
+            entry = uintp(entries[i])
+            row, key = entry // keys, entry % keys
+            count = _neighbors(index, size_x, size_y, size_z, uintp(vertices[row]), near)
+            here, target = entry * width, i * width
+            for k in range(count):
+                there = (uintp(near[k]) * keys + key) * width
+                _add_difference(rows, here, there, width, space_scale, values, target)
+            if key > 0:
+                _add_difference(rows, here, here - width, width, time_scale, values, target)
+            if key + uintp(1) < keys:
+                _add_difference(rows, here, here + width, width, time_scale, values, target)
+        start = claim(counter) * CHUNK
+
+
+@kernel
+def _neighbors(index, size_x, size_y, size_z, vertex, near):
+    """List the rows of the filled vertices beside a vertex; return how many there are."""
+    sizes = uintp(size_x), uintp(size_y), uintp(size_z)
+    strides = uintp(size_y) * uintp(size_z), uintp(size_z), uintp(1)
+    count = uintp(0)
+    for axis in range(uintp(3)):
+        stride = strides[axis]
+        place = (vertex // stride) % sizes[axis]
+        if place > 0 and index[vertex - stride] >= 0:
+            near[count] = index[vertex - stride]
+            count += uintp(1)
+        if place + uintp(1) < sizes[axis] and index[vertex + stride] >= 0:
+            near[count] = index[vertex + stride]
+            count += uintp(1)
+    return count
+
+
+@kernel
+def _add_difference(rows, here, there, width, scale, values, target):
+    for block in range(uintp(0), width, uintp(LANES)):
+        a = load_until(rows, here + block, here + width)
+        b = load_until(rows, there + block, there + width)
+        total = load_until(values, target + block, target + width) + (a - b) * broadcast(scale)
+        store_until(values, target + block, target + width, total)
