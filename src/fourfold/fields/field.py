@@ -23,12 +23,18 @@ class Field(ABC):
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        _KINDS[cls.kind] = cls
+        if "kind" in vars(cls):  # what several kinds have in common is none
+            _KINDS[cls.kind] = cls
 
     @property
     @abstractmethod
     def resolution(self) -> tuple[int, int, int]:
         """How many voxels the cube has along x, y and z; steps along rays are measured in them."""
+
+    @property
+    def changes(self) -> bool:
+        """Whether the field differs between times."""
+        return False
 
     @abstractmethod
     def density(

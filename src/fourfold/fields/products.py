@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
+from fourfold.fields import _product_kernels as kernels
 from fourfold.kernels import run_parallel
+from fourfold.kernels.simd import LANES
 
-LANES = 16
-"""Channels of a grid come in multiples of this, the width of the kernels' vectors."""
 BLOCKS = 16
 """A grid's gradient is added up in at most so many blocks, half of them at a time."""
 
@@ -110,8 +110,6 @@ class _Products(torch.autograd.Function):
     def forward(
         ctx: Any, coordinates: Tensor, axes: list[tuple[int, int]], summed: bool, *grids: Tensor
     ) -> Tensor:
-        from fourfold.fields import _product_kernels as kernels  # Numba takes its time to import
-
         coordinates = coordinates.detach().contiguous()
         grids = tuple(grid.detach().contiguous() for grid in grids)
         channels = sum(grid.shape[2] for grid in grids[::2])
@@ -163,8 +161,6 @@ def _backward(
     shape: torch.Size,
 ) -> None:
     """Add up the gradient of one grid."""
-    from fourfold.fields import _product_kernels as kernels
-
     order, starts = lists.of(int(target[1][2]), shape[0] - 1)
     row = 0 if summed else gradient.shape[1]
     for parity in (0, 1):
@@ -193,8 +189,6 @@ class _Lists:
         return self._made[axis, cells]
 
     def _make(self, axis: int, cells: int) -> tuple[np.ndarray, np.ndarray]:
-        from fourfold.fields import _product_kernels as kernels
-
         samples, width = self.coordinates.shape
         blocks = min(BLOCKS, cells)
         block_of_cell = (np.arange(cells) * blocks // cells).astype(np.uint8)
