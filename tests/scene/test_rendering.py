@@ -217,6 +217,7 @@ def test_a_scene_moves_in_inference_mode(full_scene: Scene):
 
 def test_centres_moved_in_place_are_skinned_anew(full_scene: Scene):
     worm = full_scene.object("worm")
+    assert isinstance(worm, SceneObject)
     worm.at(0.0)
     worm.geometry.means.add_(5.0)
     fresh = SceneObject("worm", worm.geometry, worm.motion)

@@ -17,7 +17,7 @@ from fourfold.geometry import (
     transform_points,
     unproject_pixels,
 )
-from fourfold.scene import Gaussians, Scene, SceneObject, draw
+from fourfold.scene import Gaussians, Scene, SceneObject, VolumeObject, draw
 
 # Gaussians fainter than this are no surface that a point could lie on.
 _MIN_OPACITY = 0.1
@@ -117,7 +117,10 @@ def counted_entries(visible: Bool[Tensor, "T N"], frames: Int[Tensor, "N"]) -> B
 
 
 def _follow(
-    scene: Scene, candidates: Sequence[SceneObject], queries: Float[Tensor, "N 2"], frame: float
+    scene: Scene,
+    candidates: Sequence[SceneObject | VolumeObject],
+    queries: Float[Tensor, "N 2"],
+    frame: float,
 ) -> Float[Tensor, "T N 3"]:
     """Follow the points that `candidates`, drawn alone, show at pixels of one frame."""
     camera = scene.camera_at(frame)
@@ -166,7 +169,7 @@ def _argmin_distance(a: Float[Tensor, "N D"], b: Float[Tensor, "M D"]) -> Int[Te
 
 
 def _ride(
-    candidate: SceneObject,
+    candidate: SceneObject | VolumeObject,
     index: Int[Tensor, "N"],
     carriers: Gaussians,
     start: Float[Tensor, "N 3"],

@@ -29,6 +29,7 @@ from fourfold.scene.scene import BACKGROUND, Scene
 from fourfold.scene.scene_object import SceneObject
 from fourfold.scene.skinning import Skinning, bind_points
 from fourfold.scene.spacetime_motion import SpacetimeMotion
+from fourfold.scene.volume import Volume, VolumeObject
 
 __all__ = [
     "BACKGROUND",
@@ -56,6 +57,8 @@ __all__ = [
     "Skinning",
     "SpacetimeMotion",
     "StaticMotion",
+    "Volume",
+    "VolumeObject",
     "bind_points",
     "blend_keys",
     "blend_pictures",

@@ -45,7 +45,7 @@ class LoopMotion(Motion):
     opacity of matter that has come to a place: 0 beyond the banks. `intrinsics` (3,3) and
     `camera_from_world` (4,4) are the chart's.
 
-    Pictures of the copies are blended (`Scene.draw`); `apply` is for those who cannot blend.
+    Pictures of the copies are blended (`Scene.render`); `apply` is for those who cannot blend.
     """
 
     kind: ClassVar[str] = "loop"

@@ -45,6 +45,10 @@ class Motion(ABC):
     ) -> Float[Tensor, "N 3"]:
         """Carry canonical points into the world at `time`. Differentiable like `apply`."""
 
+    def similarity(self, time: float) -> Float[Tensor, "4 4"] | None:
+        """Give the one similarity world_from_canonical at `time`; None where points differ."""
+        return None
+
     def trajectory(
         self, points: Float[Tensor, "N 3"], times: Float[Tensor, " T"]
     ) -> Float[Tensor, "T N 3"]:
@@ -112,3 +116,6 @@ class StaticMotion(Motion):
         self, points: Float[Tensor, "N 3"], time: float, binding: Any = None
     ) -> Float[Tensor, "N 3"]:
         return points
+
+    def similarity(self, time: float) -> Float[Tensor, "4 4"]:
+        return torch.eye(4)

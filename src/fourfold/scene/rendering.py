@@ -21,7 +21,7 @@ EPS2D = 0.3
 """Blur that a scene is drawn with if it does not say otherwise, in pixels^2: that of 3DGS."""
 
 # A depth is only given where the scene covers more than half of the pixel.
-_DEPTH_MIN_ALPHA = 0.5
+DEPTH_MIN_ALPHA = 0.5
 # The rasteriser's own floor of alpha where it divides by it.
 _ALPHA_FLOOR = 1e-10
 # Nearer than this the projected place of a Gaussian has no meaning (the rasteriser's near plane).
@@ -138,7 +138,7 @@ def _read_out(
     if "alpha" in asked:
         read["alpha"] = raster.alpha
     if "depth" in asked:
-        read["depth"] = raster.depth.masked_fill(raster.alpha < _DEPTH_MIN_ALPHA, torch.nan)
+        read["depth"] = raster.depth.masked_fill(raster.alpha < DEPTH_MIN_ALPHA, torch.nan)
     return read
 
 

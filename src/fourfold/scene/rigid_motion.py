@@ -59,3 +59,6 @@ class RigidMotion(Motion):
         self, points: Float[Tensor, "N 3"], time: float, binding: Any = None
     ) -> Float[Tensor, "N 3"]:
         return transform_points(self.pose(time).matrix(), points)
+
+    def similarity(self, time: float) -> Float[Tensor, "4 4"]:
+        return self.pose(time).matrix()

@@ -22,6 +22,7 @@ from fourfold.scene.rendering import EPS2D
 from fourfold.scene.scale_set import restore_scale_set, scale_set_structure, scale_set_tensors
 from fourfold.scene.scene import Scene
 from fourfold.scene.scene_object import SceneObject
+from fourfold.scene.volume import Volume, VolumeObject
 
 FORMAT = "fourfold-scene"
 VERSION = 1
@@ -77,7 +78,11 @@ def _collect_tensors(scene: Scene) -> dict[str, Tensor]:
     for number, cameras in enumerate(scene.rig.values()):
         tensors |= _camera_tensors(f"rig.{number}.", cameras)
     for number, item in enumerate(scene.objects):
-        groups = {"geometry": item.geometry.tensors(), "motion": item.motion.tensors()}
+        groups = {"motion": item.motion.tensors()}
+        if isinstance(item, VolumeObject):
+            groups["volume"] = item.volume.tensors()
+        else:
+            groups["geometry"] = item.geometry.tensors()
         if item.appearance is not None:
             groups["appearance"] = item.appearance.tensors()
         for group, members in groups.items():
@@ -108,6 +113,7 @@ def _structure(scene: Scene) -> dict[str, Any]:
                 "motion": item.motion.config(),
                 "appearance": item.appearance is not None,
                 "scale_range": item.scale_range,
+                "volume": item.volume.config() if isinstance(item, VolumeObject) else None,
             }
             for item in scene.objects
         ],
@@ -184,18 +190,18 @@ def _build(structure: Mapping[str, Any], tensors: dict[str, Tensor]) -> Scene:
 
 def _build_object(
     entry: Mapping[str, Any], tensors: Mapping[str, Tensor], prefix: str
-) -> SceneObject:
+) -> SceneObject | VolumeObject:
+    bounds = entry["scale_range"]
+    scale_range = None if bounds is None else (bounds[0], bounds[1])
+    motion = Motion.restore(entry["motion"], _group(tensors, prefix + "motion."))
+    if entry.get("volume") is not None:  # scenes of version 0.1 have none
+        volume = Volume.restore(entry["volume"], _group(tensors, prefix + "volume."))
+        return VolumeObject(entry["name"], volume, motion, scale_range)
     appearance = None
     if entry["appearance"]:
         appearance = Appearance(**_group(tensors, prefix + "appearance."))
-    scale_range = entry["scale_range"]
-    return SceneObject(
-        name=entry["name"],
-        geometry=Gaussians(**_group(tensors, prefix + "geometry.")),
-        motion=Motion.restore(entry["motion"], _group(tensors, prefix + "motion.")),
-        appearance=appearance,
-        scale_range=None if scale_range is None else (scale_range[0], scale_range[1]),
-    )
+    gaussians = Gaussians(**_group(tensors, prefix + "geometry."))
+    return SceneObject(entry["name"], gaussians, motion, appearance, scale_range)
 
 
 def _build_cameras(

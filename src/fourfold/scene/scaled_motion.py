@@ -35,10 +35,7 @@ class ScaledMotion(Motion):
             raise UsageError(f"the scale {self.scale} is not positive")
 
     def apply(self, gaussians: Gaussians, time: float, binding: Any = None) -> Gaussians:
-        center = self.center(time)
-        turn = torch.eye(3, dtype=center.dtype, device=center.device)
-        resize = similarity_matrix(self.scale, turn, center - self.scale * center)
-        return self.motion.apply(gaussians, time, binding).transformed(resize)
+        return self.motion.apply(gaussians, time, binding).transformed(self._resize(time))
 
     def move_points(
         self, points: Float[Tensor, "N 3"], time: float, binding: Any = None
@@ -46,6 +43,15 @@ class ScaledMotion(Motion):
         center = self.center(time)
         moved = self.motion.move_points(points, time, binding)
         return center + self.scale * (moved - center)
+
+    def similarity(self, time: float) -> Float[Tensor, "4 4"] | None:
+        inner = self.motion.similarity(time)
+        return None if inner is None else self._resize(time) @ inner
+
+    def _resize(self, time: float) -> Float[Tensor, "4 4"]:
+        center = self.center(time)
+        turn = torch.eye(3, dtype=center.dtype, device=center.device)
+        return similarity_matrix(self.scale, turn, center - self.scale * center)
 
     def bind(self, points: Float[Tensor, "N 3"]) -> Any:
         return self.motion.bind(points)

@@ -14,11 +14,13 @@ from torch import Tensor
 from fourfold.errors import UsageError
 from fourfold.geometry import Camera, interpolate_cameras
 from fourfold.scene.gaussians import Gaussians
-from fourfold.scene.loop_drawing import Shot, draw_loop, loops
-from fourfold.scene.rendering import EPS2D, Drawing, NextFrame, check_outputs, draw
+from fourfold.scene.loop_drawing import Shot
+from fourfold.scene.object_drawing import draw_objects
+from fourfold.scene.rendering import EPS2D, check_outputs
 from fourfold.scene.scale_set import ScaleSet
 from fourfold.scene.scaled_motion import ScaledMotion
 from fourfold.scene.scene_object import SceneObject
+from fourfold.scene.volume import VolumeObject
 
 BACKGROUND = "background"
 
@@ -27,7 +29,8 @@ BACKGROUND = "background"
 class Scene:
     """A dynamic scene, whichever method made it.
 
-    `objects` in a fixed order, of which "background", if there is one, comes first; `cameras`,
+    `objects`, of Gaussians or volumes, in a fixed order, of which "background", if there is one,
+    comes first; `cameras`,
     one per frame of the capture; `fps`; `period` in frames of a scene that loops, else None;
     `up` (3,), a direction of the world (by default that of an OpenCV camera held level);
     `background_color` (3,) in [0,1], seen where nothing is; `provenance`, JSON: method, config,
@@ -38,7 +41,7 @@ class Scene:
     that stands still.
     """
 
-    objects: Sequence[SceneObject]
+    objects: Sequence[SceneObject | VolumeObject]
     cameras: Sequence[Camera]
     fps: float = 30.0
     period: float | None = None
@@ -85,9 +88,24 @@ class Scene:
     @property
     def num_gaussians(self) -> int:
         """The number of Gaussians of all objects together."""
-        return sum(len(item.geometry) for item in self.objects)
+        return sum(len(item.geometry) for item in self.gaussian_objects)
 
-    def object(self, name: str) -> SceneObject:
+    @property
+    def num_voxels(self) -> int:
+        """The number of occupied voxels of all volumes together."""
+        return sum(len(item.volume) for item in self.volume_objects)
+
+    @property
+    def gaussian_objects(self) -> list[SceneObject]:
+        """The objects that are made of Gaussians."""
+        return [item for item in self.objects if isinstance(item, SceneObject)]
+
+    @property
+    def volume_objects(self) -> list[VolumeObject]:
+        """The objects that are volumes."""
+        return [item for item in self.objects if isinstance(item, VolumeObject)]
+
+    def object(self, name: str) -> SceneObject | VolumeObject:
         """Find an object by name.
 
         Raises:
@@ -148,37 +166,6 @@ class Scene:
         """
         return self if self.scale_set is None else self.with_scales(self.scale_set.typical())
 
-    def draw(
-        self,
-        camera: Camera,
-        time: float,
-        outputs: Iterable[str],
-        scales: Mapping[str, float] | None = None,
-        next_camera: Camera | None = None,
-        next_time: float | None = None,
-    ) -> Drawing:
-        """Draw like `render`, and hand on the rasteriser's answer too."""
-        asked = check_outputs(outputs)
-        time, ahead = self._wrapped(time), 1.0 if next_time is None else next_time - time
-        then = camera if next_camera is None else next_camera
-        objects, color, eps2d = self._scaled(scales), self.background_color, self.eps2d_for(camera)
-        if loops(objects):
-            shot = Shot(camera, time, then, time + ahead, asked, color, eps2d)
-            return draw_loop(objects, shot)
-        following = None
-        if "flow" in asked:
-            later = self._wrapped(time + ahead)
-            following = NextFrame([item.means_at(later) for item in objects], then)
-        parts = [item.at(time) for item in objects]
-        return draw(
-            parts,
-            camera,
-            asked,
-            background_color=color,
-            next_frame=following,
-            eps2d=eps2d,
-        )
-
     def eps2d_for(self, camera: Camera) -> float:
         """Give the blur to draw with, in pixels^2: `eps2d`, and more where the picture is coarser.
 
@@ -207,7 +194,17 @@ class Scene:
         Raises:
             UsageError: an unknown output or object name.
         """
-        return self.draw(camera, time, outputs, scales, next_camera, next_time).outputs
+        time, ahead = self._wrapped(time), 1.0 if next_time is None else next_time - time
+        shot = Shot(
+            camera,
+            time,
+            camera if next_camera is None else next_camera,
+            time + ahead,
+            check_outputs(outputs),
+            self.background_color,
+            self.eps2d_for(camera),
+        )
+        return draw_objects(self._scaled(scales), shot, self._wrapped(time + ahead))
 
     def save(self, folder: str | Path) -> None:
         """Write the scene into a folder, whole or not at all; what was there is replaced.
@@ -237,5 +234,5 @@ class Scene:
     def _wrapped(self, time: float) -> float:
         return time if self.period is None else time % self.period
 
-    def _scaled(self, scales: Mapping[str, float] | None) -> Sequence[SceneObject]:
+    def _scaled(self, scales: Mapping[str, float] | None) -> Sequence[SceneObject | VolumeObject]:
         return (self.with_scales(scales) if scales else self).objects

@@ -34,6 +34,6 @@ def load_scene(run: Run) -> Scene:
             mend="Give the command that started it again without --stages: it goes on where it was",
         )
     scene = Scene.load(run.scene_folder)
-    if not scene.num_gaussians:
+    if not scene.num_gaussians + scene.num_voxels:
         raise ResultError(f"{run.scene_folder}: the scene is empty.")
     return scene

@@ -42,7 +42,7 @@ class Study:
     @property
     def coefficients(self) -> list[Float[Tensor, "N R 4"]]:
         """What is optimised, by object."""
-        changes = [item.appearance for item in self.scene.objects]
+        changes = [item.appearance for item in self.scene.gaussian_objects]
         return [change.coefficients for change in changes if change is not None]
 
     def target(self, frame: int) -> Float[Tensor, "h w 3"]:
@@ -52,7 +52,7 @@ class Study:
     def draw(self, frame: int) -> Float[Tensor, "h w 3"]:
         """Draw a frame; differentiable in the coefficients."""
         # Changed once: the scene would do so for each of its pictures, and again in the gradient.
-        objects = [_changed(item, float(frame)) for item in self.scene.objects]
+        objects = [_changed(item, float(frame)) for item in self.scene.gaussian_objects]
         return replace(self.scene, objects=objects).render(self.camera, float(frame))["rgb"]
 
     @torch.no_grad()
@@ -134,7 +134,7 @@ def make_study(scene: Scene, state: State, photo: Photo, config: RefineConfig) -
         targets = given_targets(config.animator, photo, mask, state.motion.velocity, frames)
     else:
         targets = PathTargets(photo, motions)
-    objects = [_seen(item, camera) for item in scene.objects]
+    objects = [_seen(item, camera) for item in scene.gaussian_objects]
     part = replace(scene, objects=[item for item in objects if len(item.geometry)])
     return Study(part, camera, mask[box], box, targets)
 

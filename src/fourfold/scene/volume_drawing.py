@@ -1,0 +1,131 @@
+"""Drawing volumes together, and drawings of volumes and of Gaussians one before the other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fourfold.errors import UsageError
+from fourfold.fields import Part, Rays, camera_rays, render_rays
+from fourfold.geometry import Camera, invert_similarity, project_points, transform_points
+from fourfold.scene.rendering import DEPTH_MIN_ALPHA, NEAR
+from fourfold.scene.volume import VolumeObject
+
+_RAYS_AT_ONCE = 1 << 14
+
+
+def draw_volumes(
+    items: Sequence[VolumeObject],
+    camera: Camera,
+    time: float,
+    outputs: frozenset[str],
+    background_color: Float[Tensor, " 3"],
+) -> dict[str, Tensor]:
+    """Draw volumes along the rays of a camera; outputs as `fourfold.scene.rendering.draw` has them.
+
+    Without "flow". Volumes in the same place add their densities up. Differentiable in the fields.
+    """
+    rays = camera_rays(camera, camera.pixel_grid().reshape(-1, 2), near=NEAR)
+    cosines = rays.directions @ camera.forward
+    color = background_color.to(rays.origins)
+    found: dict[str, list[Tensor]] = {name: [] for name in ("rgb", "depth", "alpha", "objects")}
+    for start in range(0, len(rays), _RAYS_AT_ONCE):
+        part = slice(start, start + _RAYS_AT_ONCE)
+        shown = rays.select(part)
+        parts = [_part(item, time, shown) for item in items]
+        times = torch.full((len(shown),), float(time), device=color.device)
+        seen = render_rays(parts, times, background=color)
+        hollow = seen.alphas < DEPTH_MIN_ALPHA
+        found["rgb"].append(seen.colors)
+        found["depth"].append((seen.distances * cosines[part]).masked_fill(hollow, torch.nan))
+        found["alpha"].append(seen.alphas)
+        found["objects"].append(seen.part_alphas)
+    joined = {name: torch.cat(values) for name, values in found.items() if name in outputs}
+    size = (camera.height, camera.width)
+    return {name: values.reshape(*size, *values.shape[1:]) for name, values in joined.items()}
+
+
+def _part(item: VolumeObject, time: float, rays: Rays) -> Part:
+    similarity = item.motion.similarity(time)
+    assert similarity is not None  # a volume has no other motion
+    volume = item.volume
+    own = rays.moved(invert_similarity(similarity))
+    return Part(volume.field, volume.space, volume.occupancy, own, volume.step)
+
+
+def volume_flow(
+    items: Sequence[VolumeObject],
+    camera: Camera,
+    drawn: Mapping[str, Tensor],
+    times: tuple[float, float],
+    next_camera: Camera,
+) -> Float[Tensor, "H W 2"]:
+    """Give where each pixel's surface goes, in pixels; 0 where nothing is.
+
+    Args:
+        drawn: "depth" and "objects" of `draw_volumes` at the first of the `times`.
+
+    Raises:
+        UsageError: a volume whose matter changes: it says what is there, not where it goes.
+    """
+    for item in items:
+        if item.volume.field.changes:
+            raise UsageError(
+                f"the voxels of {item.name} say what is there at each time, not where it goes",
+                expected="no flow and no tracks",
+                mend="Train with --geometry gaussians for motion",
+            )
+    pixels = camera.pixel_grid()
+    points = camera.directions(pixels) * drawn["depth"].unsqueeze(-1)
+    points = transform_points(camera.world_from_camera, points.reshape(-1, 3))
+    owners = drawn["objects"].argmax(-1).reshape(-1)
+    later = points.clone()
+    for index, item in enumerate(items):
+        before, after = (item.motion.similarity(time) for time in times)
+        assert before is not None
+        assert after is not None
+        own = owners == index
+        later[own] = transform_points(after @ invert_similarity(before), points[own])
+    places, depth = project_points(next_camera, later)
+    flow = places.reshape(pixels.shape) - pixels
+    seen = torch.isfinite(drawn["depth"]) & (depth.reshape(pixels.shape[:2]) > NEAR)
+    return flow.masked_fill(~seen.unsqueeze(-1), 0.0)
+
+
+def put_over(
+    layers: Sequence[Mapping[str, Tensor]], background_color: Float[Tensor, " 3"]
+) -> dict[str, Tensor]:
+    """Put pictures of different parts of a scene one before the other, pixel by pixel by depth.
+
+    Args:
+        layers: each with "rgb" (H,W,3) over `background_color`, "alpha" (H,W), "depth" (H,W), NaN
+            where there is none, and whatever else is to be blended by alpha.
+
+    Returns:
+        all of it together; "depth" is that of the nearest layer that covers half of the pixel.
+    """
+    depths = torch.stack([layer["depth"].nan_to_num(nan=torch.inf) for layer in layers])
+    order = depths.argsort(stable=True, dim=0)
+    color = background_color.to(layers[0]["rgb"])
+    alphas = torch.stack([layer["alpha"] for layer in layers]).take_along_dim(order, 0)
+    behind = (1.0 - alphas).cumprod(0)
+    before = torch.cat((torch.ones_like(behind[:1]), behind[:-1]))
+    result = {}
+    for name in layers[0].keys() - {"depth"}:
+        values = torch.stack([layer[name] for layer in layers])
+        if name == "rgb":
+            values = (
+                values
+                - (1.0 - torch.stack([layer["alpha"] for layer in layers]))[..., None] * color
+            )
+        extra = (None,) * (values.dim() - before.dim())
+        sorted_values = values.take_along_dim(order[(..., *extra)], 0)
+        result[name] = (before[(..., *extra)] * sorted_values).sum(0)
+    if "rgb" in result:
+        result["rgb"] = result["rgb"] + behind[-1].unsqueeze(-1) * color
+    nearest = depths.amin(0)
+    result["depth"] = nearest.masked_fill(torch.isinf(nearest), torch.nan)
+    return result
