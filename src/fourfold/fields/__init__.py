@@ -1,15 +1,16 @@
 """Fields: volumes of density and colour, and drawing them along rays."""
 
-from fourfold.fields.compositing import accumulate, ray_weights
+from fourfold.fields.compositing import accumulate, distortion_loss, ray_weights
 from fourfold.fields.field import Field
 from fourfold.fields.hex_plane import HexPlaneField
 from fourfold.fields.interpolation import interpolate_rows, number_rows, time_keys
+from fourfold.fields.merging import merge_samples
 from fourfold.fields.mixed import MixedVoxels
 from fourfold.fields.product_field import ProductSettings
 from fourfold.fields.rays import Rays, camera_rays
 from fourfold.fields.rendering import MIN_WEIGHT, Part, RayColors, render_rays
 from fourfold.fields.row_adam import RowAdam
-from fourfold.fields.samples import Samples, merge_samples
+from fourfold.fields.samples import Samples
 from fourfold.fields.sampling import Guide, sample_rays
 from fourfold.fields.spaces import BoxSpace, ContractedSpace, NdcSpace, Space
 from fourfold.fields.tensor_vm import TensorVMField
@@ -37,6 +38,7 @@ __all__ = [
     "merge_samples",
     "sample_rays",
     "accumulate",
+    "distortion_loss",
     "ray_weights",
     "MIN_WEIGHT",
     "Part",

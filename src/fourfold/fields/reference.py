@@ -6,8 +6,10 @@ any dtype.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -127,10 +129,8 @@ def ray_weights(
     Sums over all rays in float64: what lies before a ray would drown its own in float32.
     """
     depths = densities.double() * samples.widths.double()
-    sums = pad(torch.cumsum(depths, 0), (1, 0))
-    before = sums[:-1] - sums[samples.starts][samples.rays.long()]
-    weights = torch.exp(-before) * -torch.expm1(-depths)
-    total = sums[samples.starts[1:]] - sums[samples.starts[:-1]]
+    weights = torch.exp(-_sum_before(depths, samples)) * -torch.expm1(-depths)
+    total = depths.new_zeros(samples.num_rays).index_add(0, samples.rays.long(), depths)
     return weights.to(densities.dtype), -torch.expm1(-total).to(densities.dtype)
 
 
@@ -140,3 +140,32 @@ def accumulate(
     """Sum weighted values along each ray; see `fourfold.fields.accumulate`."""
     sums = values.new_zeros(samples.num_rays, values.shape[1])
     return sums.index_add(0, samples.rays.long(), weights[:, None] * values)
+
+
+def spread(
+    weights: Float[Tensor, " S"],
+    places: Float[Tensor, " S"],
+    lengths: Float[Tensor, " S"],
+    samples: Samples,
+) -> Float[Tensor, " R"]:
+    """Give the distortion of each ray; see `fourfold.fields.distortion_loss`."""
+    rays, begins = samples.rays.long(), samples.starts[:-1].clamp(max=max(len(samples) - 1, 0))
+    w = weights.double()
+    places = places.double() - places.double()[begins][rays] if len(samples) else places.double()
+    mass, moment = (_sum_before(values, samples) for values in (w, w * places))
+    losses = 2 * w * (places * mass - moment) + w.square() * lengths.double() / 3
+    return w.new_zeros(samples.num_rays).index_add(0, rays, losses).to(weights.dtype)
+
+
+def _sum_before(values: Tensor, samples: Samples) -> Float[Tensor, " S"]:
+    """Sum what lies before each piece on its ray."""
+    sums = pad(torch.cumsum(values, 0), (1, 0))
+    return sums[:-1] - sums[samples.starts][samples.rays.long()]
+
+
+def interleave(parts: Sequence[Samples]) -> tuple[Int[Tensor, " S"], Int[Tensor, " S"]]:
+    """Give the order of the pieces of several sets and their rays; see `merge_samples`."""
+    rays, distances = (torch.cat([getattr(p, n) for p in parts]) for n in ("rays", "distances"))
+    order = torch.argsort(distances, stable=True)
+    order = order[torch.argsort(rays[order], stable=True)]
+    return order, rays[order]

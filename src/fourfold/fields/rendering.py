@@ -13,8 +13,9 @@ from torch.nn.functional import normalize
 
 from fourfold.fields.compositing import accumulate, ray_weights
 from fourfold.fields.field import Field
+from fourfold.fields.merging import merge_samples
 from fourfold.fields.rays import Rays
-from fourfold.fields.samples import Samples, merge_samples
+from fourfold.fields.samples import Samples
 from fourfold.fields.sampling import Guide, sample_rays
 from fourfold.fields.spaces import Space
 
@@ -115,7 +116,7 @@ def _densities(
         part.field.density(samples.points, _at_pieces(times, samples))
         for part, samples in zip(parts, sets, strict=True)
     ]
-    return answers[0] if len(answers) == 1 else torch.cat(answers)[order]
+    return answers[0] if len(answers) == 1 else torch.cat(answers).index_select(0, order)
 
 
 def _at_pieces(values: Tensor | None, samples: Samples) -> Tensor | None:

@@ -62,25 +62,3 @@ class Samples:
         starts = torch.nn.functional.pad(torch.cumsum(counts, 0), (1, 0))
         ones = torch.ones_like(flat)
         return Samples(rays, starts, flat, ones, ones, torch.full((len(flat), 3), 0.5))
-
-
-def merge_samples(parts: Sequence[Samples]) -> tuple[Samples, Int[Tensor, " S"]]:
-    """Interleave several sets of pieces of the same rays by their distances.
-
-    Returns them and, for each, its number in the sets put one behind the other. Pieces at one
-    distance keep the order of their sets; points stay in the cubes of their own sets.
-
-    Raises:
-        ValueError: no set, or sets of different rays.
-    """
-    if not parts or len({part.num_rays for part in parts}) > 1:
-        raise ValueError(f"cannot merge pieces of {[part.num_rays for part in parts]} rays")
-    if len(parts) == 1:
-        return parts[0], torch.arange(len(parts[0]), device=parts[0].rays.device)
-    rays, distances = (torch.cat([getattr(p, n) for p in parts]) for n in ("rays", "distances"))
-    order = torch.argsort(distances, stable=True)
-    order = order[torch.argsort(rays[order], stable=True)]
-    starts = torch.stack([part.starts for part in parts]).sum(0)
-    names = ("widths", "lengths", "points")
-    rest = (torch.cat([getattr(part, name) for part in parts])[order] for name in names)
-    return Samples(rays[order], starts, distances[order], *rest), order
