@@ -21,6 +21,7 @@ from fourfold.capture.regions import MOTION, region_kind
 from fourfold.capture.rigid_truth import RigidTruth
 from fourfold.capture.sizes import (
     fit_size,
+    ideal_camera,
     scale_depth,
     scale_field,
     scale_image,
@@ -207,8 +208,7 @@ class Capture:
         stored = self._source.cameras.get(key)
         if stored is None or key in self._source.unposed:
             return None
-        ideal = Camera(stored.camera_from_world, stored.intrinsics, stored.width, stored.height)
-        return ideal.resized(*self.size(view))
+        return ideal_camera(stored).resized(*self.size(view))
 
     def bounds(self, view: int = 0) -> tuple[float, float] | None:
         """Return the depths in world units between which a view's scene lies; None if unknown."""

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.geometry import Camera
@@ -71,12 +70,14 @@ def _distortion(model: str, rest: Sequence[float], path: Path) -> tuple[float, .
     return lens if any(lens) else None
 
 
-def fitted_camera(camera: Camera, size: tuple[int, int], path: Path, view: str) -> Camera:
+def fitted_camera(
+    camera: Camera, size: tuple[int, int], path: Path, view: str, before: float = 0.5
+) -> Camera:
     """Give the camera for pictures of another (width, height) than the model says.
 
     Pictures that were scaled keep their aspect. COLMAP's undistorter instead trims a border of a
-    few pixels, the same on opposite sides; so sizes that differ by less than 2 % are taken for one
-    picture around the same middle.
+    few pixels, and so do encoders of videos: sizes that differ by less than 2 % are taken for
+    parts of one picture. `before` is the share of the border that lies on the left and on top.
 
     Raises:
         InputError: another aspect.
@@ -87,16 +88,11 @@ def fitted_camera(camera: Camera, size: tuple[int, int], path: Path, view: str) 
             f"the picture is {size[0]}x{size[1]} pixels",
             path=path,
             frame=view,
-            expected=f"the aspect of the model's camera, {camera.width}x{camera.height}",
+            expected=f"the aspect of the calibrated camera, {camera.width}x{camera.height}",
         )
-    if abs(across - 1) > _TRIMMED or abs(down - 1) > _TRIMMED:
+    if max(abs(across - 1), abs(down - 1)) > _TRIMMED:
         return camera.resized(*size)
-    left, top = (size[0] - camera.width) / 2, (size[1] - camera.height) / 2
-    return _moved_center(camera, left, top, size)
-
-
-def _moved_center(camera: Camera, x: float, y: float, size: tuple[int, int]) -> Camera:
-    shift: Float[Tensor, "3 3"] = torch.zeros(3, 3, dtype=torch.float64)
-    shift[0, 2], shift[1, 2] = x, y
-    matrix = camera.intrinsics + shift
-    return Camera(camera.camera_from_world, matrix, *size, distortion=camera.distortion)
+    shift = torch.zeros_like(camera.intrinsics)
+    shift[0, 2] = (size[0] - camera.width) * before
+    shift[1, 2] = (size[1] - camera.height) * before
+    return replace(camera, intrinsics=camera.intrinsics + shift, width=size[0], height=size[1])

@@ -47,8 +47,8 @@ def match_views(
         return {view: place[view] for view in known}, None
     if len(names) != len(views):
         raise InputError(
-            f"the {len(names)} pictures of the model ({some_names(names)}) are not the {len(views)} "
-            f"views ({some_names(views)})",
+            f"the {len(names)} pictures of the model ({some_names(names)}) are not the "
+            f"{len(views)} views ({some_names(views)})",
             path=path,
             expected="the same names",
             mend="Name the pictures as the model does",

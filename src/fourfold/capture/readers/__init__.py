@@ -7,6 +7,7 @@ A reader is a module with `LAYOUT`, `recognises(path)` and `read(path, options) 
 from types import ModuleType
 
 from fourfold.capture.readers import (
+    calibrated,
     colmap,
     davis,
     dynamic_gaussians,
@@ -14,6 +15,7 @@ from fourfold.capture.readers import (
     osn,
     own,
     photo,
+    rig,
     transforms,
     video,
 )
@@ -24,6 +26,8 @@ READERS: tuple[ModuleType, ...] = (
     osn,
     transforms,
     colmap,
+    calibrated,
+    rig,
     photo,
     davis,
     frames,
