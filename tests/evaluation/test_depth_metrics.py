@@ -1,4 +1,4 @@
-"""SSIMAE and its square: numbers by hand."""
+"""Relative error, SSIMAE and its square: numbers by hand."""
 
 import math
 
@@ -7,7 +7,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fourfold.evaluation import ssimae, ssimse
+from fourfold.evaluation import depth_error, ssimae, ssimse
+
+
+def test_relative_error_by_hand():
+    # 10 % too far, 20 % too near, a hole; what is not known does not count
+    depth = torch.tensor([2.2, 0.8, math.nan, 5.0, 1.0])
+    target = torch.tensor([2.0, 1.0, 3.0, math.nan, math.inf])
+    assert float(depth_error(depth, target)) == pytest.approx((0.1 + 0.2 + 1.0) / 3)
+    assert math.isnan(float(depth_error(depth[3:], target[3:])))
+    with pytest.raises(ValueError, match="shapes differ"):
+        depth_error(depth, target[:4])
 
 
 def test_by_hand():

@@ -1,6 +1,5 @@
 """The verb render on a scene that several cameras filmed."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,34 +9,15 @@ from PIL import Image
 
 import fourfold as ff
 from fourfold.errors import UsageError
-from fourfold.scene import Scene, moving_part, rig_path, still_part
+from fourfold.scene import moving_part, rig_path, still_part
 from fourfold.training import Run
-from tests.tiny import NUM_FRAMES, tiny_run, tiny_scene
-
-
-def _rig_scene() -> Scene:
-    """Give the tiny scene, its ball called moving, with a still camera and one that moves."""
-    tiny = tiny_scene()
-    camera = tiny.cameras[0]
-    track = [_aside(camera, 0.2 * index) for index in range(NUM_FRAMES)]
-    return replace(
-        tiny,
-        objects=[tiny.objects[0], replace(tiny.objects[1], name="moving")],
-        rig={"cam00": [camera], "cam.1": track, "cam02": [_aside(camera, -0.5)]},
-    )
-
-
-def _aside(camera, shift: float):
-    pose = camera.camera_from_world.clone()
-    pose[0, 3] = -shift
-    return camera.moved(pose)
+from tests.rigs import aside, rig_run, rig_scene
+from tests.tiny import NUM_FRAMES, tiny_run
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    run = tiny_run(tmp_path / "run")
-    _rig_scene().save(run.scene_folder)
-    return run
+    return rig_run(tmp_path / "run")
 
 
 def _close(file: Path, expected: torch.Tensor) -> bool:
@@ -50,16 +30,16 @@ def test_a_camera_over_time(run: Run) -> None:
     assert folder.name == "cam_1_rgb"
     files = sorted(folder.iterdir())
     assert len(files) == NUM_FRAMES
-    scene = _rig_scene()
+    scene = rig_scene()
     assert _close(files[2], scene.render(scene.rig["cam.1"][2], 2.0)["rgb"])
 
 
 def test_all_cameras_at_one_moment(run: Run) -> None:
     folders = ff.render(run, camera="all", time="1.5", format="png", progress=False)
     assert [folder.name for folder in folders] == ["cam00_rgb", "cam_1_rgb", "cam02_rgb"]
-    scene = _rig_scene()
+    scene = rig_scene()
     assert _close(folders[2] / "00000.png", scene.render(scene.rig["cam02"][0], 1.5)["rgb"])
-    between = _aside(scene.cameras[0], 0.3)
+    between = aside(scene.cameras[0], 0.3)
     assert _close(folders[1] / "00000.png", scene.render(between, 1.5)["rgb"])
 
 
@@ -72,7 +52,7 @@ def test_the_still_part_is_one_picture_before_a_camera_that_stands(run: Run) -> 
         *("cam_1_rgb", "cam_1_static", "cam_1_moving"),
         *("cam02_static.png", "cam02_rgb", "cam02_moving"),
     ]
-    scene = _rig_scene()
+    scene = rig_scene()
     small = scene.rig["cam00"][0].resized(32, 24)
     assert _close(files[0], still_part(scene).render(small, 0.0)["rgb"])
     assert _close(files[2] / "00003.png", moving_part(scene).render(small, 3.0)["rgb"])
@@ -101,7 +81,7 @@ def test_flow_of_a_camera_has_its_own_motion(run: Run) -> None:
 def test_a_rig_is_seen_on_a_spiral_by_itself(run: Run) -> None:
     (folder,) = ff.render(run, seconds=0.8, format="png", progress=False)
     assert folder.name == "spiral_rgb"
-    files, scene = sorted(folder.iterdir()), _rig_scene()
+    files, scene = sorted(folder.iterdir()), rig_scene()
     times = [3.0 * index / 7 for index in range(8)]
     assert len(files) == 8
     cameras = rig_path(scene, "spiral", times)
@@ -113,7 +93,7 @@ def test_bullet_time_holds_a_moment(run: Run, time: str | None, held: float) -> 
     (folder,) = ff.render(
         run, path="bullet-time", time=time, seconds=0.5, format="png", progress=False
     )
-    files, scene = sorted(folder.iterdir()), _rig_scene()
+    files, scene = sorted(folder.iterdir()), rig_scene()
     cameras = rig_path(scene, "bullet-time", [held] * 5)
     assert len(files) == 5
     for index in (0, 2, 4):

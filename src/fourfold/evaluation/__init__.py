@@ -6,7 +6,9 @@ from fourfold.evaluation.billboards import Card, render_cards, view_with_cards
 from fourfold.evaluation.charts import Curve, draw_curve, training_curves
 from fourfold.evaluation.contact_sheet import contact_sheet
 from fourfold.evaluation.covisibility import covisibility_mask, covisible_by_flow
-from fourfold.evaluation.depth_metrics import ssimae, ssimse
+from fourfold.evaluation.depth_metrics import depth_error, ssimae, ssimse
+from fourfold.evaluation.flip import flip, has_flip
+from fourfold.evaluation.jod import has_jod, jod
 from fourfold.evaluation.lpips import Lpips
 from fourfold.evaluation.masked_ssim import masked_ssim
 from fourfold.evaluation.metric_names import describe_metric, format_metric
@@ -60,6 +62,7 @@ __all__ = [
     "counted_entries",
     "covisibility_mask",
     "covisible_by_flow",
+    "depth_error",
     "depth_order_accuracy",
     "describe_metric",
     "draw_curve",
@@ -68,9 +71,13 @@ __all__ = [
     "first_visible",
     "fit_alignment",
     "fit_similarity_robustly",
+    "flip",
     "format_metric",
     "front_most",
+    "has_flip",
+    "has_jod",
     "iou",
+    "jod",
     "mask_box",
     "mask_iou",
     "masked_ssim",

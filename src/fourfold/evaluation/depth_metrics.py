@@ -1,8 +1,24 @@
-"""Depth metrics that a video's unknown scale does not touch."""
+"""Depth metrics: relative, and those that a video's unknown scale does not touch."""
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+
+
+def depth_error(depth: Float[Tensor, "*S"], target: Float[Tensor, "*S"]) -> Float[Tensor, ""]:
+    """Measure the mean relative error of depths, |depth / target - 1|, where the target is known.
+
+    A target of NaN or infinity does not count; where the depth is NaN, a hole, the error is 1.
+    NaN where nothing counts.
+
+    >>> nan = float("nan")
+    >>> round(float(depth_error(torch.tensor([1.1, nan, 5]), torch.tensor([1.0, 2.0, nan]))), 3)
+    0.55
+    """
+    if depth.shape != target.shape:
+        raise ValueError(f"shapes differ: {tuple(depth.shape)} and {tuple(target.shape)}")
+    known = target.isfinite()
+    return (depth[known].nan_to_num(0.0) / target[known] - 1.0).abs().mean()
 
 
 def ssimae(

@@ -69,6 +69,18 @@ _NAMES = {
     "refine_psnr_before": MetricName("PSNR to the animated photo, before", "dB", 2, "higher"),
     "refine_psnr_after": MetricName("PSNR to the animated photo, after", "dB", 2, "higher"),
     "refine_seconds": MetricName("Time for the stage refine"),
+    "psnr_static": MetricName("PSNR of what stands still", "dB", 2, "higher"),
+    "motion_iou": MetricName("Moving pixels, IoU", "", 3, "higher"),
+    "motion_iou_deviation": MetricName("Moving pixels, IoU with what deviates", "", 3, "higher"),
+    "depth_error_key_points": MetricName("Depth error at key points, relative", "", 3, "lower"),
+    "flip": MetricName("FLIP", "", 3, "lower"),
+    "jod": MetricName("JOD", "", 2, "higher"),
+    "render_seconds_per_frame": MetricName("Time to draw a frame", "s", 3, "lower"),
+    "render_seconds_per_frame_moving": MetricName(
+        "Time to draw a frame, camera moving", "s", 3, "lower"
+    ),
+    "model_mb": MetricName("Scene on disk", "MB", 1, "lower"),
+    "num_voxels": MetricName("Voxels", "", 0),
     "seconds": MetricName("Training time"),
     "peak_memory_mb": MetricName("Peak memory", "MB", 0, "lower"),
     "num_gaussians": MetricName("Gaussians", "", 0),
@@ -95,6 +107,8 @@ def describe_metric(key: str) -> MetricName:
 
     >>> describe_metric("heldout_object_psnr").label
     'PSNR on the objects, held out'
+    >>> describe_metric("psnr_static_cam10").label
+    'PSNR of what stands still, cam10'
     """
     notes = []
     name = key
@@ -102,6 +116,9 @@ def describe_metric(key: str) -> MetricName:
         notes.append(_PREFIXES[prefix])
         name = name.removeprefix(prefix)
     known = _NAMES.get(name)
+    if known is None and (start := _longest_start(name)) is not None:
+        known = _NAMES[start]
+        notes.append(name.removeprefix(f"{start}_"))
     if known is None:
         return MetricName(key, digits=3)
     return MetricName(", ".join([known.label, *notes]), known.unit, known.digits, known.better)
@@ -109,6 +126,12 @@ def describe_metric(key: str) -> MetricName:
 
 def _prefix(name: str) -> str | None:
     return next((prefix for prefix in _PREFIXES if name.startswith(prefix)), None)
+
+
+def _longest_start(name: str) -> str | None:
+    """Find the figure that a key gives for one camera, whose name follows."""
+    starts = [known for known in _NAMES if name.startswith(f"{known}_")]
+    return max(starts, key=len, default=None)
 
 
 def format_metric(key: str, value: Any) -> str:

@@ -25,9 +25,12 @@ _HEADLINE = (
     "mask_iou",
     "heldout_object_psnr",
     "novel20_psnr",
+    "psnr_static",
+    "motion_iou",
     "seconds",
     "peak_memory_mb",
     "num_gaussians",
+    "num_voxels",
 )
 # How the kinds of encoded picture begin.
 _SIGNATURES = {
