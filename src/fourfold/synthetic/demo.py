@@ -30,6 +30,7 @@ _EXAMPLES = {
     "valley": _Example(
         640, 360, 1, 36, Storage(jpeg_quality=88, novel_every=2, depth_every=8, compact=True)
     ),
+    "arena": _Example(192, 144, 12, 24, Storage(jpeg_quality=88, compact=True)),
 }
 
 
@@ -38,7 +39,8 @@ def render_demo(
     out: str | PathLike[str],
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Render an example that is embedded in the package: "juggler", "tabletop" or "valley".
+    """Render an example that is embedded in the package: "juggler", "tabletop", "valley" or
+    "arena".
 
     Raises:
         UsageError: there is no such example.

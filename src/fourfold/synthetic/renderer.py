@@ -86,7 +86,7 @@ class FilmedScene:
         albedo = self._render(self._albedo, camera, flat, sampler, seed)
         sampler = {"type": "multijitter", "sample_count": _NORMAL_SAMPLES}
         normals = self._render(self._normals, camera, flat, sampler, seed)
-        return denoise(noisy, albedo, normals)
+        return denoise(noisy, albedo, normals) + albedo * np.array(self._stage.fill, np.float32)
 
     def survey(self, camera: Camera) -> tuple[Float[np.ndarray, "H W"], Int[np.ndarray, "H W"]]:
         """Measure the z-depth at every pixel's centre (0 for none), and see which actor is there.

@@ -4,10 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fourfold.errors import UsageError
+from fourfold.synthetic.arena import arena
 from fourfold.synthetic.crowd import crowd
 from fourfold.synthetic.gnome import gnome
 from fourfold.synthetic.juggler import juggler
 from fourfold.synthetic.landscape import Landscape
+from fourfold.synthetic.rig_stage import RigStage
 from fourfold.synthetic.rigid import RigidStage
 from fourfold.synthetic.stage import Stage
 from fourfold.synthetic.tabletop import tabletop
@@ -18,11 +20,11 @@ from fourfold.synthetic.valley import valley
 class SceneKind:
     """A scene by its builder, which takes a seed, and its usual size, length and quality.
 
-    A `RigidStage` is written in OSN's layout, a `Landscape` as a photo with a drawing, any other
-    stage in Fourfold's own.
+    A `RigidStage` is written in OSN's layout, a `Landscape` as a photo with a drawing, a
+    `RigStage` as frames per camera with `poses_bounds.npy`, any other stage in Fourfold's own.
     """
 
-    build: Callable[[int], Stage] | Callable[[int], RigidStage] | Callable[[int], Landscape]
+    build: Callable[[int], Stage | RigidStage | Landscape | RigStage]
     about: str
     width: int
     height: int
@@ -36,6 +38,7 @@ SCENES: dict[str, SceneKind] = {
     "crowd": SceneKind(crowd, "8 rigid toys", 160, 120, 24, 36),
     "gnome": SceneKind(gnome, "one video, 50 true scenes", 160, 120, 24, 16),
     "valley": SceneKind(valley, "one photo of a river and clouds that flow", 640, 360, 1, 25),
+    "arena": SceneKind(arena, "11 cameras around 3 moving objects", 192, 144, 12, 24),
 }
 
 

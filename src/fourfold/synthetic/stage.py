@@ -73,10 +73,11 @@ class Viewpoint:
 class Stage:
     """A scene to be filmed: `seconds` long, `viewpoint_at` a time in seconds, `pivot` (3,).
 
-    `sky` is the linear RGB radiance that comes from where the room is open. On a `glowing` stage
-    no light falls: every surface shines in its own colour, wherever it is. Cameras see as far as
-    `reach`, in metres. Mitsuba lets a surface shine where its smoothed normal faces the camera;
-    with `flat` its faces' own do, so that rims of coarse meshes stay bright.
+    `sky` is the linear RGB radiance that comes from where the room is open. `fill` is the linear
+    RGB of a white surface in light that comes to all surfaces alike: it throws no shadow. On a
+    `glowing` stage no light falls: every surface shines in its own colour, wherever it is. Cameras
+    see as far as `reach`, in metres. Mitsuba lets a surface shine where its smoothed normal faces
+    the camera; with `flat` its faces' own do, so that rims of coarse meshes stay bright.
     """
 
     name: str
@@ -90,6 +91,7 @@ class Stage:
     glowing: bool = False
     reach: float = 100.0
     flat: bool = False
+    fill: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 def world_camera(viewpoint: Viewpoint, width: int, height: int) -> Camera:

@@ -13,6 +13,8 @@ from fourfold.synthetic.footage import Filming
 from fourfold.synthetic.landscape import Landscape
 from fourfold.synthetic.landscape_synthesis import synthesize_landscape
 from fourfold.synthetic.renderer import FilmedScene, load_mitsuba
+from fourfold.synthetic.rig_stage import RigStage
+from fourfold.synthetic.rig_synthesis import synthesize_rig
 from fourfold.synthetic.rigid import RigidStage
 from fourfold.synthetic.rigid_synthesis import synthesize_rigid
 from fourfold.synthetic.scenes import scene_kind
@@ -57,7 +59,8 @@ def synthesize(
     are written in Fourfold's layout: images, masks of what is visible of each object, cameras;
     under `truth` z-depth and masks by rays through the pixels' centres, surface tracks, novel
     views at the same times, depth order. Rigid scenes are written in OSN's (`synthesize_rigid`),
-    a landscape as a photo with a drawing (`synthesize_landscape`).
+    a landscape as a photo with a drawing (`synthesize_landscape`), what a rig films as frames per
+    camera (`synthesize_rig`).
 
     Args:
         scene: a name in `SCENES`.
@@ -69,8 +72,8 @@ def synthesize(
         seed: of textures, noise and the choice of tracks; on the same machine the same seed
             gives the same files, byte for byte.
         storage: how the files are stored; by default without loss, and all of them.
-        progress: is called with the number of frames done and of all; of rigid scenes and of
-            landscapes, of pictures.
+        progress: is called with the number of frames done and of all; of rigid scenes,
+            landscapes and rigs, of pictures.
 
     Raises:
         UsageError: no such scene, a number is too small, or frames so few or small that an object
@@ -94,6 +97,8 @@ def synthesize(
     stage = kind.build(seed)
     if isinstance(stage, RigidStage):
         return synthesize_rigid(stage, out, filming, storage or Storage(), progress)
+    if isinstance(stage, RigStage):
+        return synthesize_rig(stage, out, filming, storage or Storage(), progress)
     if isinstance(stage, Landscape):
         if filming.frames != 1:
             raise UsageError(f"{filming.frames} frames of {scene}", expected="1: it is one photo")

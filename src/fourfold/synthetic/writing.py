@@ -23,7 +23,8 @@ class Storage:
     frame, the true depth for every `depth_every`-th, from the first. In OSN's layout `compact`
     stores label maps and depths as PNG; a row of pixels has `points_across` key points. Of a
     landscape every `novel_every`-th time is stored, and the depth of every `depth_every`-th camera;
-    `compact` stores numbers in 16 bits.
+    `compact` stores numbers in 16 bits. Of a rig `compact` stores the depth of the held-out camera
+    in every `depth_every`-th frame, of the others in the first.
     """
 
     jpeg_quality: int | None = None

@@ -17,19 +17,21 @@ from fourfold.verbs.methods import changed
 class SynthOptions:
     """Size and length of a synthetic capture; left out, they are the scene's own.
 
-    juggler is 480x300, valley 640x360, the others are 160x120; valley is one photo, the others
-    have 24 frames.
+    juggler is 480x300, valley 640x360, arena 192x144, the others are 160x120; valley is one photo,
+    arena has 12 frames, the others 24.
     """
 
     width: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
-    """Width of the frames in pixels: 480 for juggler, 640 for valley, 160 for the others."""
+    """Width of the frames in pixels: 480 for juggler, 640 for valley, 192 for arena, 160 for
+    the others."""
     height: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
-    """Height of the frames in pixels: 300 for juggler, 360 for valley, 120 for the others."""
+    """Height of the frames in pixels: 300 for juggler, 360 for valley, 144 for arena, 120 for
+    the others."""
     frames: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
-    """Number of frames, spread over the scene's duration: 24; valley 1."""
+    """Number of frames, spread over the scene's duration: 24; arena 12, valley 1."""
     samples: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
     """Light paths per pixel, more take longer and leave less noise: 64; crowd 36, valley 25,
-    gnome 16."""
+    arena 24, gnome 16."""
     seed: int = 0
     """Seed of textures and noise."""
 
@@ -48,7 +50,8 @@ def synth(
     `juggler` is for `dreamscene4d`: deforming objects, with depth, tracks and novel views.
     `tabletop` (3 rigid objects), `crowd` (8) and `gnome` (one video of which 50 scenes are the
     truth) are for `osn`: its layout, with bodies, test views and the layers of all objects.
-    `valley` is for `mom`: a photo with regions and hints, with depth, motion and views. Needs
+    `valley` is for `mom`: a photo with regions and hints, with depth, motion and views.
+    `arena` is for `mixvoxels`: eleven cameras' frames and poses, with depth and what moves. Needs
     the extra `synthetic` (Mitsuba).
 
     Args:
