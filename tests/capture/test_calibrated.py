@@ -252,7 +252,7 @@ def test_caliscope_s_board_is_where_its_corners_were_triangulated(real_capture):
             _share_on_corners(capture, t, view, torch.tensor(corners[36 + t])) for t in TIMES
         ]
         assert np.mean(found) > 0.75, capture.views[view]
-        assert np.mean(shifted) < 0.5, capture.views[view]
+        assert np.mean(found) - np.mean(shifted) > 0.25, capture.views[view]
 
 
 # moments at which all four cameras see the board
