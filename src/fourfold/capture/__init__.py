@@ -27,6 +27,7 @@ from fourfold.capture.osn_views import TestView
 from fourfold.capture.osn_writing import OsnFrames, OsnTruth, write_osn
 from fourfold.capture.photo import photo_capture
 from fourfold.capture.regions import REGION_KINDS, region_kind
+from fourfold.capture.rig_truth import RigTruth
 from fourfold.capture.rigid_truth import RigidTruth
 from fourfold.capture.truth import NovelView, Tracks, Truth
 from fourfold.capture.writing import FilmedView, write_capture
@@ -47,6 +48,7 @@ __all__ = [
     "ObjectDescription",
     "OsnFrames",
     "OsnTruth",
+    "RigTruth",
     "RigidBody",
     "RigidTruth",
     "TestView",

@@ -18,6 +18,7 @@ from fourfold.capture.key_points import read_key_points
 from fourfold.capture.landscape_truth import LandscapeTruth, is_landscape_truth
 from fourfold.capture.names import natural_key
 from fourfold.capture.regions import MOTION, region_kind
+from fourfold.capture.rig_truth import RigTruth, is_rig_truth
 from fourfold.capture.rigid_truth import RigidTruth
 from fourfold.capture.sizes import (
     fit_size,
@@ -282,7 +283,7 @@ class Capture:
     def truth(self) -> Truth | None:
         """What a synthetic capture knows about its scene; None for real ones."""
         folder = self._source.truth_folder
-        if folder is None or is_landscape_truth(folder):
+        if folder is None or is_landscape_truth(folder) or is_rig_truth(folder):
             return None
         return Truth(folder, self.frames, self.size())
 
@@ -293,6 +294,14 @@ class Capture:
         if folder is None or not is_landscape_truth(folder):
             return None
         return LandscapeTruth(folder, self.size())
+
+    @cached_property
+    def rig_truth(self) -> RigTruth | None:
+        """What a synthetic rig knows about its scene; None for others."""
+        folder = self._source.truth_folder
+        if folder is None or not is_rig_truth(folder):
+            return None
+        return RigTruth(folder, self.views, self.frames, self._sizes)
 
     @cached_property
     def rigid_truth(self) -> RigidTruth | None:
