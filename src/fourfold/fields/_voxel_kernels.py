@@ -5,7 +5,9 @@ Rows are numbered in the order of the grid, so the entries of a plane of constan
 those of the next. Gradients are summed plane by plane, each by one thread and in the order of the
 samples: no atomics, the same bits with any number of threads, and a plane fits a core's cache.
 
-Arrays are flat. An empty `index` is that of a full grid, an empty `lower` that of a still one.
+Arrays are flat. An empty `index` is that of a full grid, an empty `lower` that of a still one, an
+empty `order` means samples one after the other. Samples go in batches: a call of a function that
+takes arrays costs more than a sample.
 """
 # Numba supplies the first arguments of intrinsics, which pyright cannot know.
 # pyright: reportCallIssue=false, reportArgumentType=false
@@ -14,19 +16,22 @@ import numpy as np
 from numba import uintp
 
 from fourfold.fields._kernel import kernel
-from fourfold.kernels.simd import LANES, broadcast, claim, load_until, store_until
+from fourfold.kernels.simd import LANES, broadcast, claim, load_until, prefetch, store_until
 
-CHUNK = 1024  # samples of one task
+CHUNK = 1024  # samples or entries of one task
+BATCH = 64  # samples whose entries are listed before they are used
+MOST = 16  # entries of a sample: eight corners, two keys
+AHEAD = 6  # samples whose rows are fetched before their turn
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 @kernel
-def cell(points, place, size):
+def cell(coordinate, size):
     """Return the vertex before a coordinate, and how far (0 to 1) the point lies beyond it.
 
     Outside the cube, and where it is NaN, a coordinate counts as that of the nearest side.
     """
-    position = points[place] * np.float32(size - 1)
+    position = coordinate * np.float32(size - 1)
     if not position > _ZERO:
         position = _ZERO
     position = min(position, np.float32(size - 1))
@@ -35,41 +40,53 @@ def cell(points, place, size):
 
 
 @kernel
-def _add_entries(vertex, weight, index, num_keys, key, fraction, entries, weights, count):
-    """Append the entries of a vertex, if it is filled, and return the new count."""
-    row = np.int64(vertex)
-    if index.shape[0] > 0:
-        row = np.int64(index[vertex])
-    if row < 0:
-        return count
-    entries[count] = uintp(row) * uintp(num_keys) + key
-    weights[count] = weight * (_ONE - fraction)
-    count += uintp(1)
-    if fraction > _ZERO:
-        entries[count] = uintp(row) * uintp(num_keys) + key + uintp(1)
-        weights[count] = weight * fraction
-        count += uintp(1)
-    return count
+def _lists():
+    """Return room for the entries, the weights and the number of entries of a batch."""
+    return (
+        np.empty(BATCH * MOST, np.uint64),
+        np.empty(BATCH * MOST, np.float32),
+        np.empty(BATCH, np.uint64),
+    )
 
 
 @kernel
-def _plane_entries(
-    s, x, x_weight, points, index, size_y, size_z, num_keys, lower, fractions,
-    entries, weights, count,
+def _list_entries(
+    order, first, number, near, far, index, size_x, size_y, size_z, num_keys, points, lower,
+    fractions, entries, weights, counts,
 ):  # fmt: skip
-    """Append the entries of the four corners of sample s in the plane x; return the new count."""
-    key, fraction = uintp(0), _ZERO
-    if lower.shape[0] > 0:
-        key, fraction = uintp(lower[s]), fractions[s]
-    y, fy = cell(points, uintp(3) * s + uintp(1), size_y)
-    z, fz = cell(points, uintp(3) * s + uintp(2), size_z)
-    timing = index, num_keys, key, fraction, entries, weights
-    for dy in range(uintp(2)):
-        y_weight = x_weight * (fy if dy == 1 else _ONE - fy)
-        vertex = (x * uintp(size_y) + y + dy) * uintp(size_z) + z
-        count = _add_entries(vertex, y_weight * (_ONE - fz), *timing, count)
-        count = _add_entries(vertex + uintp(1), y_weight * fz, *timing, count)
-    return count
+    """List the entries of some samples' corners in the planes [near, far) past the sample's own.
+
+    Plane 0 is the one before a sample, plane 1 the one after it.
+    """
+    ordered, sparse, timed = order.shape[0] > 0, index.shape[0] > 0, lower.shape[0] > 0
+    keys, key, fraction = uintp(num_keys), uintp(0), _ZERO
+    for j in range(uintp(number)):
+        s = uintp(order[uintp(first) + j]) if ordered else uintp(first) + j
+        x, fx = cell(points[uintp(3) * s], size_x)
+        y, fy = cell(points[uintp(3) * s + uintp(1)], size_y)
+        z, fz = cell(points[uintp(3) * s + uintp(2)], size_z)
+        if timed:
+            key, fraction = uintp(lower[s]), fractions[s]
+        place = j * uintp(MOST)
+        for dx in range(uintp(near), uintp(far)):
+            wx = _ONE - fx if dx == uintp(0) else fx
+            for dy in range(uintp(2)):
+                wy = wx * (_ONE - fy if dy == uintp(0) else fy)
+                for dz in range(uintp(2)):
+                    weight = wy * (_ONE - fz if dz == uintp(0) else fz)
+                    row = np.int64(((x + dx) * uintp(size_y) + y + dy) * uintp(size_z) + z + dz)
+                    if sparse:
+                        row = np.int64(index[uintp(row)])
+                    if row >= 0:
+                        entry = uintp(row) * keys + key
+                        entries[place] = entry
+                        weights[place] = weight * (_ONE - fraction)
+                        place += uintp(1)
+                        if fraction > _ZERO:
+                            entries[place] = entry + uintp(1)
+                            weights[place] = weight * fraction
+                            place += uintp(1)
+        counts[j] = place - j * uintp(MOST)
 
 
 @kernel
@@ -78,42 +95,51 @@ def interpolate(
     empty, values,
 ):  # fmt: skip
     """Fill values (S*C): linear between the eight corners and two keys; `empty` where none is."""
-    samples = points.shape[0] // 3
-    entries, weights = np.empty(16, np.uint64), np.empty(16, np.float32)
-    width = uintp(channels)
+    samples, none = points.shape[0] // 3, np.empty(0, np.uint32)
+    entries, weights, counts = _lists()
     start = claim(counter) * CHUNK
     while start < samples:
-        for s in range(uintp(start), uintp(min(start + CHUNK, samples))):
-            x, fx = cell(points, uintp(3) * s, size_x)
-            grid = points, index, size_y, size_z, num_keys, lower, fractions, entries, weights
-            count = _plane_entries(s, x, _ONE - fx, *grid, uintp(0))
-            count = _plane_entries(s, x + uintp(1), fx, *grid, count)
-            if count == 0:
-                values[s * width : (s + uintp(1)) * width] = empty
-            elif width == 1:
-                values[s] = _sum_single(rows, entries, weights, count)
+        stop = min(start + CHUNK, samples)
+        for first in range(start, stop, BATCH):
+            number = min(BATCH, stop - first)
+            _list_entries(
+                none, first, number, 0, 2, index, size_x, size_y, size_z, num_keys, points,
+                lower, fractions, entries, weights, counts,
+            )  # fmt: skip
+            if channels == 1:
+                _sum_numbers(rows, entries, weights, counts, number, empty, values, first)
             else:
-                _sum_rows(rows, width, entries, weights, count, values, s * width)
+                _sum_rows(rows, channels, entries, weights, counts, number, empty, values, first)
         start = claim(counter) * CHUNK
 
 
 @kernel
-def _sum_single(rows, entries, weights, count):
-    total = _ZERO
-    for k in range(count):
-        total += weights[k] * rows[entries[k]]
-    return total
+def _sum_numbers(rows, entries, weights, counts, number, empty, values, first):
+    """Write the weighted sums of single numbers."""
+    for j in range(uintp(number)):
+        total = empty if counts[j] == 0 else _ZERO
+        for k in range(j * uintp(MOST), j * uintp(MOST) + uintp(counts[j])):
+            total += weights[k] * rows[entries[k]]
+        values[uintp(first) + j] = total
 
 
 @kernel
-def _sum_rows(rows, width, entries, weights, count, values, first):
-    """Write the weighted sum of rows to values[first : first + width]."""
-    for block in range(uintp(0), width, uintp(LANES)):
-        total = broadcast(_ZERO)
-        for k in range(count):
-            row = uintp(entries[k]) * width
-            total = total + load_until(rows, row + block, row + width) * broadcast(weights[k])
-        store_until(values, first + block, first + width, total)
+def _sum_rows(rows, channels, entries, weights, counts, number, empty, values, first):
+    """Write the weighted sums of rows."""
+    width, last = uintp(channels), uintp(number - 1)
+    for j in range(uintp(number)):
+        ahead = min(j + uintp(AHEAD), last)
+        for k in range(ahead * uintp(MOST), ahead * uintp(MOST) + uintp(counts[ahead])):
+            prefetch(rows, uintp(entries[k]) * width)
+            prefetch(rows, (uintp(entries[k]) + uintp(1)) * width - uintp(1))
+        start, stop = j * uintp(MOST), j * uintp(MOST) + uintp(counts[j])
+        target = (uintp(first) + j) * width
+        for block in range(uintp(0), width, uintp(LANES)):
+            total = broadcast(empty if start == stop else _ZERO)
+            for k in range(start, stop):
+                row = uintp(entries[k]) * width
+                total = total + load_until(rows, row + block, row + width) * broadcast(weights[k])
+            store_until(values, target + block, target + width, total)
 
 
 @kernel
@@ -121,13 +147,13 @@ def list_by_plane(points, size_x, starts, order):
     """Sort the samples by the plane before them, stably; starts (size_x + 1) is zero at first."""
     samples = uintp(points.shape[0] // 3)
     for s in range(samples):
-        x, _ = cell(points, uintp(3) * s, size_x)
+        x, _ = cell(points[uintp(3) * s], size_x)
         starts[x + uintp(1)] += 1
     for x in range(uintp(size_x)):
         starts[x + uintp(1)] += starts[x]
     ends = starts.copy()
     for s in range(samples):
-        x, _ = cell(points, uintp(3) * s, size_x)
+        x, _ = cell(points[uintp(3) * s], size_x)
         order[ends[x]] = s
         ends[x] += 1
 
@@ -135,24 +161,29 @@ def list_by_plane(points, size_x, starts, order):
 @kernel
 def mark(
     counter, index, size_x, size_y, size_z, num_keys, points, lower, fractions, starts, order,
-    marks, ranges, counts,
+    marks, ranges, touched,
 ):  # fmt: skip
     """Set marks[entry] for every entry touched; per plane, count them and find their range."""
-    entries, weights = np.empty(8, np.uint64), np.empty(8, np.float32)
-    grid = points, index, size_y, size_z, num_keys, lower, fractions, entries, weights
+    entries, weights, counts = _lists()
     plane = claim(counter)
     while plane < size_x:
-        lowest, highest, touched = uintp(marks.shape[0]), uintp(0), 0
+        lowest, highest, total = uintp(marks.shape[0]), uintp(0), 0
         for before in range(max(plane - 1, 0), plane + 1):
-            for i in range(uintp(starts[before]), uintp(starts[before + 1])):
-                count = _plane_entries(uintp(order[i]), uintp(plane), _ONE, *grid, uintp(0))
-                for k in range(count):
-                    entry = uintp(entries[k])
-                    if marks[entry] == 0:
-                        marks[entry] = 1
-                        touched += 1
-                        lowest, highest = min(lowest, entry), max(highest, entry + uintp(1))
-        counts[plane] = touched
+            for first in range(starts[before], starts[before + 1], BATCH):
+                number, step = min(BATCH, starts[before + 1] - first), plane - before
+                _list_entries(
+                    order, first, number, step, step + 1, index, size_x, size_y, size_z, num_keys,
+                    points, lower, fractions, entries, weights, counts,
+                )  # fmt: skip
+                for j in range(uintp(number)):
+                    for k in range(j * uintp(MOST), j * uintp(MOST) + uintp(counts[j])):
+                        entry = uintp(entries[k])
+                        if marks[entry] == 0:
+                            marks[entry] = 1
+                            total += 1
+                            lowest = min(lowest, entry)
+                            highest = max(highest, entry + uintp(1))
+        touched[plane] = total
         ranges[2 * plane], ranges[2 * plane + 1] = lowest, highest
         plane = claim(counter)
 
@@ -163,30 +194,28 @@ def gather_gradient(
     starts, order, marks, ranges, offsets, gradient, slots, touched, values,
 ):  # fmt: skip
     """Sum the gradient (S*C) of the samples into values (one row per touched entry, in order)."""
-    entries, weights = np.empty(8, np.uint64), np.empty(8, np.float32)
-    grid = points, index, size_y, size_z, num_keys, lower, fractions, entries, weights
-    width = uintp(channels)
+    entries, weights, counts = _lists()
     plane = claim(counter)
     while plane < size_x:
-        _number_entries(ranges, plane, offsets[plane], marks, slots, touched, width, values)
+        _number_entries(ranges, plane, offsets[plane], marks, slots, touched, channels, values)
         for before in range(max(plane - 1, 0), plane + 1):
-            for i in range(uintp(starts[before]), uintp(starts[before + 1])):
-                s = uintp(order[i])
-                _, fx = cell(points, uintp(3) * s, size_x)
-                weight = _ONE - fx if before == plane else fx
-                count = _plane_entries(s, uintp(plane), weight, *grid, uintp(0))
-                if width == 1:
-                    for k in range(count):
-                        values[slots[entries[k]]] += weights[k] * gradient[s]
-                else:
-                    _add_rows(values, width, slots, entries, weights, count, gradient, s * width)
+            for first in range(starts[before], starts[before + 1], BATCH):
+                number, step = min(BATCH, starts[before + 1] - first), plane - before
+                _list_entries(
+                    order, first, number, step, step + 1, index, size_x, size_y, size_z, num_keys,
+                    points, lower, fractions, entries, weights, counts,
+                )  # fmt: skip
+                _add_rows(
+                    values, channels, slots, entries, weights, counts, number, gradient, order,
+                    first,
+                )  # fmt: skip
         plane = claim(counter)
 
 
 @kernel
-def _number_entries(ranges, plane, offset, marks, slots, touched, width, values):
+def _number_entries(ranges, plane, offset, marks, slots, touched, channels, values):
     """Give a plane's touched entries their places in `values`, and zero those."""
-    slot = uintp(offset)
+    slot, width = uintp(offset), uintp(channels)
     for entry in range(uintp(ranges[2 * plane]), uintp(ranges[2 * plane + 1])):
         if marks[entry] != 0:
             slots[entry] = slot
@@ -196,14 +225,28 @@ def _number_entries(ranges, plane, offset, marks, slots, touched, width, values)
 
 
 @kernel
-def _add_rows(values, width, slots, entries, weights, count, gradient, first):
-    """Add a sample's gradient to the rows of its entries."""
-    for block in range(uintp(0), width, uintp(LANES)):
-        change = load_until(gradient, first + block, first + width)
-        for k in range(count):
-            row = uintp(slots[entries[k]]) * width
-            total = load_until(values, row + block, row + width) + change * broadcast(weights[k])
-            store_until(values, row + block, row + width, total)
+def _add_rows(
+    values, channels, slots, entries, weights, counts, number, gradient, order, first
+):  # fmt: skip
+    """Add the gradients of a batch of samples to the rows of their entries."""
+    width, last = uintp(channels), uintp(number - 1)
+    for j in range(uintp(number)):
+        ahead = uintp(order[uintp(first) + min(j + uintp(AHEAD), last)])
+        prefetch(gradient, ahead * width)
+        prefetch(gradient, (ahead + uintp(1)) * width - uintp(1))
+        source = uintp(order[uintp(first) + j]) * width
+        start, stop = j * uintp(MOST), j * uintp(MOST) + uintp(counts[j])
+        if width == uintp(1):
+            for k in range(start, stop):
+                values[slots[entries[k]]] += weights[k] * gradient[source]
+        else:
+            for block in range(uintp(0), width, uintp(LANES)):
+                change = load_until(gradient, source + block, source + width)
+                for k in range(start, stop):
+                    row = uintp(slots[entries[k]]) * width
+                    total = load_until(values, row + block, row + width)
+                    total = total + change * broadcast(weights[k])
+                    store_until(values, row + block, row + width, total)
 
 
 @kernel
