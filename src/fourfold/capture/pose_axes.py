@@ -13,19 +13,24 @@ from itertools import islice
 
 import cv2
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Bool, Float, UInt8
 
-# Pictures are matched at this longer side, and a match fits within this many pixels of it.
+# Pictures are matched at this longer side. A match fits within so many pixels of it, and no better
+# than SIFT is in smaller pictures.
 STILL_SIZE = 640
 _FITTING = 2.0
+_LEAST_FITTING = 0.5
 # Lowe's ratio (IJCV 2004) between the nearest and the next nearest descriptor.
 _RATIO = 0.75
-# A reading is taken when so many matches fit, and at least so many times as many as under another.
+# A reading is taken when so many matches fit it and not another, so many times as many as the other
+# way round. Points without parallax fit both, and say nothing.
 _LEAST_MATCHES = 20
-_MARGIN = 2.0
+_MARGIN = 4.0
 _MOST_PAIRS = 6
 
 Matrix = Float[np.ndarray, "3 3"]
+# places (M,2) and descriptors (M,128)
+_Features = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -97,20 +102,21 @@ def choose_axes(
         still: gives a camera's picture.
     """
     poses = [reading.read(columns, positions) for reading in readings]
-    fitting = np.zeros(len(readings))
-    features: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+    seen: dict[int, tuple[Still, _Features]] = {}
+    fits = np.zeros((len(readings), 0), bool)
     for a, b in islice(_pairs(columns, positions), _MOST_PAIRS):
-        stills = {camera: still(camera) for camera in (a, b)}
-        for camera in stills.keys() - features.keys():
-            features[camera] = _features(stills[camera].grey)
-        points = _matches(features[a], features[b])
-        for index, pose in enumerate(poses):
-            relative = pose[b] @ np.linalg.inv(pose[a])
-            lines = _fundamental(relative, stills[a].intrinsics, stills[b].intrinsics)
-            fitting[index] += _count_fitting(lines, *points)
-        best, *others = np.sort(fitting)[::-1]
-        if best >= _LEAST_MATCHES and best >= _MARGIN * others[0]:
-            return readings[int(fitting.argmax())]
+        for camera in {a, b} - seen.keys():
+            picture = still(camera)
+            seen[camera] = picture, _features(picture.grey)
+        points = _matches(seen[a][1], seen[b][1])
+        stills = seen[a][0], seen[b][0]
+        found = [_fitting(p[b] @ np.linalg.inv(p[a]), *stills, *points) for p in poses]
+        fits = np.concatenate([fits, np.array(found)], axis=1)
+        best = fits[int(fits.sum(1).argmax())]
+        more, fewer = (best & ~fits).sum(1), (fits & ~best).sum(1)
+        stands_out = (more >= _LEAST_MATCHES) & (more >= _MARGIN * fewer)
+        if stands_out.sum() == len(readings) - 1:
+            return readings[int(fits.sum(1).argmax())]
     return None
 
 
@@ -136,41 +142,39 @@ def _pairs(
         pairs = later
 
 
-def _features(grey: UInt8[np.ndarray, "H W"]) -> tuple[np.ndarray, np.ndarray]:
+def _features(grey: UInt8[np.ndarray, "H W"]) -> _Features:
     points, descriptors = cv2.SIFT.create(2000).detectAndCompute(grey, None)  # pyright: ignore
+    # OpenCV counts pixel centres from 0, we from 0.5
     places = np.array([point.pt for point in points]).reshape(-1, 2) + 0.5
     return places, np.zeros((0, 128), np.float32) if descriptors is None else descriptors
 
 
 def _matches(
-    one: tuple[np.ndarray, np.ndarray], other: tuple[np.ndarray, np.ndarray]
+    one: _Features, other: _Features
 ) -> tuple[Float[np.ndarray, "M 2"], Float[np.ndarray, "M 2"]]:
-    none = np.zeros((0, 2))
-    if min(len(one[0]), len(other[0])) < 2:
-        return none, none
-    found = cv2.BFMatcher().knnMatch(one[1], other[1], k=2)
-    kept = [first for first, second in found if first.distance < _RATIO * second.distance]
-    if not kept:
-        return none, none
+    kept = []
+    if min(len(one[0]), len(other[0])) > 1:
+        found = cv2.BFMatcher().knnMatch(one[1], other[1], k=2)
+        kept = [first for first, second in found if first.distance < _RATIO * second.distance]
     return one[0][[m.queryIdx for m in kept]], other[0][[m.trainIdx for m in kept]]
 
 
-def _fundamental(b_from_a: Float[np.ndarray, "4 4"], in_a: Matrix, in_b: Matrix) -> Matrix:
+def _fitting(
+    b_from_a: Float[np.ndarray, "4 4"],
+    still_a: Still,
+    still_b: Still,
+    in_a: Float[np.ndarray, "M 2"],
+    in_b: Float[np.ndarray, "M 2"],
+) -> Bool[np.ndarray, "M"]:
+    """Say which matches lie near their epipolar lines in both pictures."""
     x, y, z = b_from_a[:3, 3] / np.linalg.norm(b_from_a[:3, 3])
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.linalg.inv(in_b).T @ cross @ b_from_a[:3, :3] @ np.linalg.inv(in_a)
-
-
-def _count_fitting(
-    fundamental: Matrix, in_a: Float[np.ndarray, "M 2"], in_b: Float[np.ndarray, "M 2"]
-) -> int:
-    """Count the matches whose points both lie near their epipolar lines."""
-    ones = np.ones((len(in_a), 1))
-    a, b = np.hstack([in_a, ones]), np.hstack([in_b, ones])
-    in_b_lines, in_a_lines = a @ fundamental.T, b @ fundamental
-    residual = np.abs((b * in_b_lines).sum(1))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        worst = residual / np.minimum(
-            np.linalg.norm(in_b_lines[:, :2], axis=1), np.linalg.norm(in_a_lines[:, :2], axis=1)
-        )
-    return int((worst < _FITTING).sum())
+    essential = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]]) @ b_from_a[:3, :3]
+    a = np.hstack([in_a, np.ones((len(in_a), 1))])
+    b = np.hstack([in_b, np.ones((len(in_b), 1))])
+    between = np.linalg.inv(still_b.intrinsics).T @ essential @ np.linalg.inv(still_a.intrinsics)
+    lines_in_b, lines_in_a = a @ between.T, b @ between
+    steepest = np.minimum(
+        np.linalg.norm(lines_in_b[:, :2], axis=1), np.linalg.norm(lines_in_a[:, :2], axis=1)
+    )
+    allowed = max(_FITTING * max(still_a.grey.shape) / STILL_SIZE, _LEAST_FITTING)
+    return np.abs((b * lines_in_b).sum(1)) < allowed * steepest
