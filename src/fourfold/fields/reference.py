@@ -13,10 +13,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from fourfold.fields._sampling_kernels import GUIDED_PIECES, LARGEST_GROWTH, LAST_STEP
+from fourfold.fields._marching_kernels import GUIDED_PIECES, LARGEST_GROWTH, LAST_STEP
 from fourfold.fields.rays import Paths
 from fourfold.fields.samples import Samples
 from fourfold.fields.spaces import contract
+
+# Steps of a ray in contracted space that each double how far away it is: enough for 1e19 boxes.
+FAR_STEPS = 64
 
 
 def cut_paths(
@@ -49,24 +52,31 @@ def _straight_borders(
     paths: Paths, voxels: Tensor, step: float, jitter: Tensor, max_samples: int
 ) -> Float[Tensor, "R N+1"]:
     """Give the borders of the pieces, steps of one length from `starts`, the first one shorter."""
-    reach = (paths.ends - paths.starts).clamp(min=0)
-    speed = (paths.directions * voxels).square().sum(-1).sqrt()
-    stride = torch.maximum(step / speed, reach / max_samples)
-    count = int(torch.ceil(reach / stride).max()) + 1 if len(jitter) else 1
+    stride, count = straight_strides(paths, voxels, step, max_samples)
     numbers = torch.arange(count, dtype=jitter.dtype, device=jitter.device)
     borders = paths.starts[:, None] + (numbers + jitter[:, None]) * stride[:, None]
     borders = torch.minimum(borders, paths.ends[:, None])
     return torch.cat((paths.starts[:, None], borders), dim=1)
 
 
+def straight_strides(
+    paths: Paths, voxels: Tensor, step: float, max_samples: int
+) -> tuple[Float[Tensor, " R"], int]:
+    """Give how far a step takes each straight path, and how many pieces the longest may have."""
+    reach = (paths.ends - paths.starts).clamp(min=0)
+    speed = (paths.directions * voxels).square().sum(-1).sqrt()
+    strides = torch.maximum(step / speed, reach / max_samples)
+    return strides, int(torch.ceil(reach / strides).max()) + 1 if len(strides) else 1
+
+
 def _contracted_borders(
     paths: Paths, voxels: Tensor, step: float, jitter: Tensor, max_samples: int
 ) -> Float[Tensor, "R N+1"]:
     """Give the borders of the pieces: each step is as long as the speed at its start asks."""
-    step = contracted_step(step, voxels, max_samples)
+    step, most = contracted_step(step, voxels, max_samples)
     place, share, borders = paths.starts, jitter, [paths.starts]
     fastest = paths.directions.abs().amax(1)
-    while True:
+    for _ in range(most):
         point = paths.origins + place[:, None] * paths.directions
         norm, axis = point.abs().max(1)
         rate = torch.gather(paths.directions * point.sign(), 1, axis[:, None]).squeeze(1)
@@ -81,18 +91,22 @@ def _contracted_borders(
         stride = torch.where(norm > 1, curved, stride)
         done = (rate > 0) & (m * voxels.max() < 4 * LAST_STEP * step) | (place >= paths.ends)
         if bool(done.all()):
-            return torch.stack(borders, dim=1)
+            break
         moved = torch.minimum(place + share * torch.minimum(stride, most), paths.ends)
         place, share = torch.where(done, place, moved), torch.ones_like(share)
         borders.append(place)
+    return torch.stack(borders, dim=1)
 
 
-def contracted_step(step: float, voxels: Tensor, max_samples: int) -> float:
-    """Lengthen a step so that no ray takes more than about `max_samples` of them.
+def contracted_step(step: float, voxels: Tensor, max_samples: int) -> tuple[float, int]:
+    """Lengthen a step so that no ray takes more than `max_samples`, and give how many it may take.
 
-    A line bends about the box; its way through the cube is at most twice the cube's diagonal.
+    A line bends about the box: its way through the cube is at most twice the cube's diagonal. Far
+    away, where steps are short of what is asked, a ray takes a few more.
     """
-    return max(step, 2 * float(voxels.square().sum().sqrt()) / max_samples)
+    way = 2 * float(voxels.square().sum().sqrt())
+    step = max(step, way / max_samples)
+    return step, int(way / step) + FAR_STEPS
 
 
 def _refined(borders: Tensor, zone: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import pad
 
-from fourfold.fields import _sampling_kernels, reference
+from fourfold.fields import cutting, reference
+from fourfold.fields.compositing import has_kernels
 from fourfold.fields.rays import Paths, Rays
 from fourfold.fields.samples import Samples
 from fourfold.fields.spaces import Space
-from fourfold.kernels import run_parallel
 
 # A guided stretch reaches this many standard deviations to both sides.
 GUIDE_REACH = 3.0
@@ -63,8 +61,7 @@ def sample_rays(
     paths = space.paths(rays)
     share = torch.ones_like(rays.near) if jitter is None else jitter.to(rays.near)
     zone = _guided_zone(paths, guide)
-    on_cpu = share.device.type == "cpu" and share.dtype == torch.float32
-    cut = _cut_paths if on_cpu else reference.cut_paths
+    cut = cutting.cut_paths if has_kernels(share) else reference.cut_paths
     return cut(paths, resolution, occupancy, step, share, max_samples, zone)
 
 
@@ -88,50 +85,3 @@ def _guided_zone(
     low = torch.where(known, paths.places(guide.distances - reach), torch.inf)
     high = torch.where(known, paths.places(guide.distances + reach), -torch.inf)
     return low, high
-
-
-def _cut_paths(
-    paths: Paths,
-    resolution: tuple[int, int, int],
-    occupancy: Bool[Tensor, "X Y Z"] | None,
-    step: float,
-    jitter: Float[Tensor, " R"],
-    max_samples: int,
-    zone: tuple[Float[Tensor, " R"], Float[Tensor, " R"]],
-) -> Samples:
-    """Cut paths into pieces with the kernels; the twin of `reference.cut_paths`."""
-    voxels = torch.tensor(resolution, dtype=torch.float32)
-    if paths.contracted:
-        step = reference.contracted_step(step, voxels, max_samples)
-    march = (
-        _rows(paths, jitter, zone),
-        voxels.numpy(),
-        np.float32(step),
-        np.float32(max_samples),
-        paths.contracted,
-        *_cells(occupancy),
-    )
-    counts = torch.empty(len(jitter), dtype=torch.int64)
-    nothing = np.empty(0, np.float32)
-    run_parallel(_sampling_kernels.count_pieces, *march, nothing, counts.numpy())
-    starts = pad(torch.cumsum(counts, 0), (1, 0))
-    total = int(starts[-1])
-    rays, points = torch.empty(total, dtype=torch.int32), torch.empty(total, 3)
-    distances, widths, lengths = (torch.empty(total) for _ in range(3))
-    outputs = [tensor.numpy() for tensor in (starts, rays, distances, widths, lengths)]
-    run_parallel(_sampling_kernels.fill_pieces, *march, *outputs, points.view(-1).numpy())
-    return Samples(rays, starts, distances, widths, lengths, points)
-
-
-def _rows(paths: Paths, jitter: Tensor, zone: tuple[Tensor, Tensor]) -> np.ndarray:
-    """Pack paths as the kernels read them."""
-    ends = (paths.starts, paths.ends, paths.bases, paths.depths, paths.slopes)
-    columns = [column[:, None] for column in (*ends, jitter, *zone)]
-    return torch.cat((paths.origins, paths.directions, *columns), dim=1).view(-1).numpy()
-
-
-def _cells(occupancy: Tensor | None) -> tuple[np.ndarray, int, int, int]:
-    if occupancy is None:
-        return np.empty(0, np.uint8), 1, 1, 1
-    x, y, z = occupancy.shape
-    return occupancy.contiguous().view(torch.uint8).view(-1).numpy(), x, y, z
