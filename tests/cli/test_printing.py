@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from fourfold.cli import main
+from tests.capture.rigs import write_rig
 
 
 @pytest.mark.parametrize(
@@ -19,3 +20,25 @@ def test_a_frame_rate_that_nothing_says_is_called_an_assumption(tmp_path, capsys
         Image.fromarray(np.zeros((6, 8, 3), np.uint8)).save(tmp_path / f"{frame}.png")
     assert main(["info", str(tmp_path), *words]) == 0
     assert said in capsys.readouterr().out
+
+
+def test_what_a_rig_holds(tmp_path, capsys):
+    write_rig(tmp_path)
+    assert main(["info", str(tmp_path), "--test-cameras", "cam02", "--train-cameras", "cam00"]) == 0
+    said = capsys.readouterr().out
+    assert (
+        "views     4 (cam00, cam01, cam02, cam03), 1 held out for tests (cam02), "
+        "1 to train on (cam00)\n"
+    ) in said
+    assert "mixvoxels: missing a second camera to train on\n" in said
+    assert main(["info", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "mixvoxels: ready\n" in said
+    assert "1 held out for tests (cam00)\n" in said
+
+
+def test_what_a_rig_without_poses_lacks(tmp_path, capsys):
+    write_rig(tmp_path)
+    (tmp_path / "poses_bounds.npy").unlink()
+    assert main(["info", str(tmp_path)]) == 0
+    assert "mixvoxels: missing cameras (fourfold prepare poses" in capsys.readouterr().out

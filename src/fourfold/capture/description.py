@@ -10,6 +10,7 @@ from fourfold.capture.regions import MOTION, region_kind
 from fourfold.errors import InputError
 
 _MIN_FRAMES = 2
+_MIN_VIEWS = 2
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Description:
     """What `fourfold info` says about a capture.
 
     Attributes:
-        path, layout, views, frames, fps, fps_assumed, channels, notes: as in `Capture`.
+        path, layout, views, train_views, held_out_views, frames, fps, fps_assumed, channels,
+            notes: as in `Capture`.
         seconds: from the first frame to the last.
         width, height: working size of the first view; stored_*: its size on disk.
         objects: what the masks show.
@@ -46,6 +48,7 @@ class Description:
     path: str
     layout: str
     views: tuple[str, ...]
+    train_views: tuple[str, ...]
     held_out_views: tuple[str, ...]
     frames: tuple[str, ...]
     fps: float
@@ -75,6 +78,7 @@ def describe(capture: Capture) -> Description:
         path=str(capture.path),
         layout=capture.layout,
         views=capture.views,
+        train_views=capture.train_views,
         held_out_views=capture.held_out_views,
         frames=capture.frames,
         fps=capture.fps,
@@ -91,9 +95,12 @@ def describe(capture: Capture) -> Description:
             "dreamscene4d": _missing_for_dreamscene4d(capture),
             "osn": _missing_for_osn(capture),
             "mom": _missing_for_mom(capture),
+            "mixvoxels": _missing_for_mixvoxels(capture),
         },
         notes=capture.notes,
-        has_truth=capture.truth is not None or capture.rigid_truth is not None,
+        has_truth=any(
+            truth is not None for truth in (capture.truth, capture.rigid_truth, capture.rig_truth)
+        ),
     )
 
 
@@ -147,6 +154,20 @@ def _missing_for_mom(capture: Capture) -> tuple[str, ...]:
         )
     if not capture.hints and not capture.has("motion"):
         missing.append("motion hints (fourfold prepare draw), or --motion-field FILE")
+    return tuple(missing)
+
+
+def _missing_for_mixvoxels(capture: Capture) -> tuple[str, ...]:
+    missing = []
+    if not capture.has("camera"):
+        missing.append("cameras (fourfold prepare poses CAPTURE --out DIR)")
+    if len(capture.train_views) < _MIN_VIEWS:
+        if len(capture.views) == 1 and capture.num_frames >= _MIN_VIEWS:
+            missing.append("a second camera (of a still scene filmed by one: --static)")
+        else:
+            missing.append("a second camera to train on")
+    elif capture.num_frames < _MIN_FRAMES:
+        missing.append("a second frame (of a still scene: --static)")
     return tuple(missing)
 
 

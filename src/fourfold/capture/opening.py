@@ -111,8 +111,8 @@ def _reader(path: Path) -> ModuleType:
         "no known layout in this folder",
         path=path,
         expected="frames (PNG, JPEG), a DAVIS or DreamScene4D folder (JPEGImages, Annotations), "
-        "transforms.json, images_train with segm_sam, ims with train_meta.json, capture.json, or "
-        "one photo with labelme's JSON",
+        "transforms.json, images_train with segm_sam, ims with train_meta.json, frames/<camera> or "
+        "videos with poses_bounds.npy, capture.json, or one photo with labelme's JSON",
         mend="Give a video file, a photo or one of these",
     )
 

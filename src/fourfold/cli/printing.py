@@ -90,7 +90,9 @@ def print_unposed(frames: Sequence[str]) -> None:
 def _facts(found: Description) -> dict[str, str]:
     views = f"{len(found.views)} ({_some(found.views)})"
     if found.held_out_views:
-        views += f", and {len(found.held_out_views)} held out for testing"
+        views += f", {len(found.held_out_views)} held out for tests ({_some(found.held_out_views)})"
+    if len(found.train_views) + len(found.held_out_views) < len(found.views):
+        views += f", {len(found.train_views)} to train on ({_some(found.train_views)})"
     size = f"{found.width}x{found.height}"
     if (found.stored_width, found.stored_height) != (found.width, found.height):
         size += f", shrunk from {found.stored_width}x{found.stored_height}"
