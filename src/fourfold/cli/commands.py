@@ -291,7 +291,8 @@ class Synth(Command):
     """Render a synthetic scene with exact truth as a capture (needs Mitsuba)."""
 
     scene: Annotated[Positional[str], arg(metavar="SCENE")]
-    """juggler for dreamscene4d; tabletop, crowd and gnome (one video, 50 true scenes) for osn."""
+    """juggler for dreamscene4d; tabletop, crowd and gnome (one video, 50 true scenes) for osn;
+    valley for mom; arena for mixvoxels."""
     out: Annotated[Path, arg(metavar="DIR")]
     """Folder of the capture."""
     options: Annotated[SynthOptions, arg(name="")] = field(default_factory=SynthOptions)
