@@ -40,6 +40,12 @@ def test_a_spiral_follows_the_arc_of_the_cameras():
         assert float(camera.camera_from_world[0, :3] @ UP) == pytest.approx(0.0, abs=1e-5)
 
 
+def test_a_spiral_in_a_ring_stays_on_one_side_of_it():
+    cameras = rig_path(rig_scene(_ring()), "spiral", TIMES)
+    azimuths = [_globe(camera.position)[0] for camera in cameras]
+    assert azimuths[:4] == pytest.approx([30.0, 0.0, -30.0, 0.0], abs=1e-3)
+
+
 def test_a_spiral_before_parallel_cameras_stays_among_them():
     # five cameras in a row and two above and below, all looking along +z from z = -4
     places = [(-1.0, 0.0), (-0.5, 0.0), (0.0, 0.0), (0.5, 0.0), (1.0, 0.0), (0, 0.5), (0, -0.5)]

@@ -1,5 +1,6 @@
 """The verb render on a scene that several cameras filmed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import fourfold as ff
 from fourfold.errors import UsageError
 from fourfold.scene import moving_part, rig_path, still_part
 from fourfold.training import Run
+from fourfold.verbs.render import RenderOptions
+from fourfold.verbs.shots import find_shots
 from tests.rigs import aside, rig_run, rig_scene
 from tests.tiny import NUM_FRAMES, tiny_run
 
@@ -98,6 +101,15 @@ def test_bullet_time_holds_a_moment(run: Run, time: str | None, held: float) -> 
     assert len(files) == 5
     for index in (0, 2, 4):
         assert _close(files[index], scene.render(cameras[index], held)["rgb"])
+
+
+def test_a_flight_through_many_cameras_takes_longer() -> None:
+    scene, options = rig_scene(), RenderOptions(path="bullet-time")
+    (shot,) = find_shots(scene, options, 10.0, 1)
+    assert len(shot.views) == 40  # 4 s
+    many = {f"cam{index:02d}": [aside(scene.cameras[0], 0.1 * index)] for index in range(20)}
+    (shot,) = find_shots(replace(scene, rig=many), options, 10.0, 1)
+    assert len(shot.views) == 80
 
 
 @pytest.mark.parametrize(

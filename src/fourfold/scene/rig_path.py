@@ -21,8 +21,9 @@ RIG_PATHS = ("spiral", "circle", "bullet-time")
 # LLFF's spiral (Mildenhall et al. 2019): two turns, moving to and fro at half their rate, as far
 # as half of what 90 % of the cameras stay within (the half is MixVoxels').
 _TURNS, _TO_AND_FRO, _WITHIN, _SHARE = 2.0, 0.5, 0.9, 0.5
-# So much at least, in radians: the cameras of a row have no height to swing in.
-_LEAST_SWING = math.radians(1.5)
+# In radians: the cameras of a row have no height to swing in, and those that stand all round have
+# too much width for two turns in some seconds.
+_LEAST_SWING, _MOST_SWING = math.radians(1.5), math.radians(30.0)
 # LLFF looks at the point between the nearest and the farthest depth, in disparity at 3/4.
 _NEARER, _FARTHER, _FOCUS = 0.9, 5.0, 0.75
 _DEPTH_ENDS = (0.02, 0.98)
@@ -116,8 +117,8 @@ def _swings(rig: _Layout) -> tuple[float, float, float]:
     def reach(values: Tensor) -> float:
         return _SHARE * float(values.abs().quantile(_WITHIN))
 
-    sideways = max(reach(rig.azimuths), _LEAST_SWING)
-    up = max(reach(rig.elevations - rig.elevations.median()), _LEAST_SWING)
+    sideways = min(max(reach(rig.azimuths), _LEAST_SWING), _MOST_SWING)
+    up = min(max(reach(rig.elevations - rig.elevations.median()), _LEAST_SWING), _MOST_SWING)
     return sideways, up, reach(rig.distances - rig.distances.median())
 
 

@@ -10,8 +10,8 @@ from fourfold.errors import UsageError
 from fourfold.geometry import Camera, interpolate_cameras, orbit_camera
 from fourfold.scene import Scene, landscape_path, orbit_pivot, rig_path
 
-# A sweep shorter than this is too quick for the eye; a short clip then plays slower.
-_SHORTEST_SWEEP_SECONDS = 4.0
+SHORTEST_SWEEP_SECONDS = 4.0
+"""A sweep shorter than this is too quick for the eye; a short clip then plays slower."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def sweep_times(first: float, last: float, fps: float, seconds: float | None) ->
     [0.0, 0.6666666666666666, 1.3333333333333333, 2.0]
     """
     wanted = (last - first + 1.0) / fps if seconds is None else seconds
-    length = max(wanted, _SHORTEST_SWEEP_SECONDS) if seconds is None else wanted
+    length = max(wanted, SHORTEST_SWEEP_SECONDS) if seconds is None else wanted
     count = max(round(length * fps), 2)
     return [first + (last - first) * index / (count - 1) for index in range(count)]
 

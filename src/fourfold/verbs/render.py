@@ -56,8 +56,8 @@ class RenderOptions:
     angle: float = 45.0
     """How far orbit and elevation swing to each side, in degrees."""
     seconds: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
-    """Length of a path other than input; by default the clip's own, slowed down to 4 s if
-    shorter."""
+    """Length of a path other than input; by default the clip's own, slowed down to 4 s if shorter
+    (of bullet-time 0.4 s for each camera)."""
     fps: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
     """Frames per second of the video; the capture's by default."""
     size: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None

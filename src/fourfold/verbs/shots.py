@@ -15,6 +15,7 @@ from fourfold.geometry import Camera
 from fourfold.scene import RIG_PATHS, Scene
 from fourfold.verbs.camera_file import file_path
 from fourfold.verbs.camera_path import (
+    SHORTEST_SWEEP_SECONDS,
     View,
     input_path,
     landscape_views,
@@ -34,6 +35,8 @@ SWEEPS = ("orbit", "elevation")
 SHIFTS = ("zoom-in", "side", "up-down", "circle")
 PATHS = ("input", *SWEEPS, *SHIFTS, *(name for name in RIG_PATHS if name not in SHIFTS))
 ALL_CAMERAS = "all"
+# A flight through the cameras takes this long for each, where nobody says: more than 4 s for many.
+_FLIGHT_SECONDS = 0.4
 # Longer side of a grid's tiles, where nobody says and the frames are larger.
 _TILE = 640
 
@@ -84,7 +87,10 @@ def _same(camera: Camera, other: Camera) -> bool:
 
 def _path_views(scene: Scene, options: RenderOptions, fps: float) -> list[View]:
     first, last = _span(scene, options)
-    spread = sweep_times(first, last, fps, options.seconds)
+    seconds = options.seconds
+    if seconds is None and options.path == "bullet-time":
+        seconds = max(_FLIGHT_SECONDS * len(scene.rig), SHORTEST_SWEEP_SECONDS)
+    spread = sweep_times(first, last, fps, seconds)
     times = _each_frame(first, last)
     if options.loop:
         times = spread = loop_times(scene, fps, options.seconds)
