@@ -1,11 +1,13 @@
 """Fields: volumes of density and colour, and drawing them along rays."""
 
 from fourfold.fields.compositing import accumulate, distortion_loss, ray_weights
+from fourfold.fields.depth_losses import expected_depth_loss, ray_distribution_loss
 from fourfold.fields.field import Field
 from fourfold.fields.hex_plane import HexPlaneField
 from fourfold.fields.interpolation import interpolate_rows, number_rows, time_keys
 from fourfold.fields.merging import merge_samples
 from fourfold.fields.mixed import MixedVoxels
+from fourfold.fields.occupancy import occupied
 from fourfold.fields.product_field import ProductSettings
 from fourfold.fields.rays import Rays, camera_rays
 from fourfold.fields.rendering import MIN_WEIGHT, Part, RayColors, render_rays
@@ -39,6 +41,9 @@ __all__ = [
     "sample_rays",
     "accumulate",
     "distortion_loss",
+    "expected_depth_loss",
+    "ray_distribution_loss",
+    "occupied",
     "ray_weights",
     "MIN_WEIGHT",
     "Part",

@@ -152,8 +152,9 @@ def accumulate(
     weights: Float[Tensor, " S"], values: Float[Tensor, "S C"], samples: Samples
 ) -> Float[Tensor, "R C"]:
     """Sum weighted values along each ray; see `fourfold.fields.accumulate`."""
-    sums = values.new_zeros(samples.num_rays, values.shape[1])
-    return sums.index_add(0, samples.rays.long(), weights[:, None] * values)
+    weighted = weights[:, None] * values
+    sums = weighted.new_zeros(samples.num_rays, values.shape[1])
+    return sums.index_add(0, samples.rays.long(), weighted)
 
 
 def spread(
