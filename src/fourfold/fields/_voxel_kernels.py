@@ -2,8 +2,9 @@
 
 A grid has a row of numbers per filled vertex and key time, an **entry**: row * num_keys + key.
 Rows are numbered in the order of the grid, so the entries of a plane of constant x come before
-those of the next. Gradients are summed plane by plane, each by one thread and in the order of the
-samples: no atomics, the same bits with any number of threads, and a plane fits a core's cache.
+those of the next. Gradients are summed slab by slab, a few planes, each by one thread and in an
+order that depends on the samples alone: no atomics, the same bits with any number of threads, and
+a slab fits a core's cache.
 
 Arrays are flat. An empty `index` is that of a full grid, an empty `lower` that of a still one, an
 empty `order` means samples one after the other. Samples go in batches: a call of a function that
@@ -19,6 +20,7 @@ from fourfold.fields._kernel import kernel
 from fourfold.kernels.simd import LANES, broadcast, claim, load_until, prefetch, store_until
 
 CHUNK = 1024  # samples or entries of one task
+SLAB = 4  # planes of one task; samples between two slabs are visited twice
 BATCH = 64  # samples whose entries are listed before they are used
 MOST = 16  # entries of a sample: eight corners, two keys
 AHEAD = 6  # samples whose rows are fetched before their turn
@@ -163,16 +165,18 @@ def mark(
     counter, index, size_x, size_y, size_z, num_keys, points, lower, fractions, starts, order,
     marks, ranges, touched,
 ):  # fmt: skip
-    """Set marks[entry] for every entry touched; per plane, count them and find their range."""
+    """Set marks[entry] for every entry touched; per slab, count them and find their range."""
     entries, weights, counts = _lists()
-    plane = claim(counter)
-    while plane < size_x:
+    slab = claim(counter)
+    while slab < touched.shape[0]:
         lowest, highest, total = uintp(marks.shape[0]), uintp(0), 0
-        for before in range(max(plane - 1, 0), plane + 1):
-            for first in range(starts[before], starts[before + 1], BATCH):
-                number, step = min(BATCH, starts[before + 1] - first), plane - before
+        low, high = slab * SLAB, min((slab + 1) * SLAB, size_x)
+        for plane in range(max(low - 1, 0), high):
+            near, far = int(plane < low), 1 + int(plane + 1 < high)
+            for first in range(starts[plane], starts[plane + 1], BATCH):
+                number = min(BATCH, starts[plane + 1] - first)
                 _list_entries(
-                    order, first, number, step, step + 1, index, size_x, size_y, size_z, num_keys,
+                    order, first, number, near, far, index, size_x, size_y, size_z, num_keys,
                     points, lower, fractions, entries, weights, counts,
                 )  # fmt: skip
                 for j in range(uintp(number)):
@@ -183,9 +187,9 @@ def mark(
                             total += 1
                             lowest = min(lowest, entry)
                             highest = max(highest, entry + uintp(1))
-        touched[plane] = total
-        ranges[2 * plane], ranges[2 * plane + 1] = lowest, highest
-        plane = claim(counter)
+        touched[slab] = total
+        ranges[2 * slab], ranges[2 * slab + 1] = lowest, highest
+        slab = claim(counter)
 
 
 @kernel
@@ -195,28 +199,30 @@ def gather_gradient(
 ):  # fmt: skip
     """Sum the gradient (S*C) of the samples into values (one row per touched entry, in order)."""
     entries, weights, counts = _lists()
-    plane = claim(counter)
-    while plane < size_x:
-        _number_entries(ranges, plane, offsets[plane], marks, slots, touched, channels, values)
-        for before in range(max(plane - 1, 0), plane + 1):
-            for first in range(starts[before], starts[before + 1], BATCH):
-                number, step = min(BATCH, starts[before + 1] - first), plane - before
+    slab = claim(counter)
+    while slab < offsets.shape[0] - 1:
+        _number_entries(ranges, slab, offsets[slab], marks, slots, touched, channels, values)
+        low, high = slab * SLAB, min((slab + 1) * SLAB, size_x)
+        for plane in range(max(low - 1, 0), high):
+            near, far = int(plane < low), 1 + int(plane + 1 < high)
+            for first in range(starts[plane], starts[plane + 1], BATCH):
+                number = min(BATCH, starts[plane + 1] - first)
                 _list_entries(
-                    order, first, number, step, step + 1, index, size_x, size_y, size_z, num_keys,
+                    order, first, number, near, far, index, size_x, size_y, size_z, num_keys,
                     points, lower, fractions, entries, weights, counts,
                 )  # fmt: skip
                 _add_rows(
                     values, channels, slots, entries, weights, counts, number, gradient, order,
                     first,
                 )  # fmt: skip
-        plane = claim(counter)
+        slab = claim(counter)
 
 
 @kernel
-def _number_entries(ranges, plane, offset, marks, slots, touched, channels, values):
-    """Give a plane's touched entries their places in `values`, and zero those."""
+def _number_entries(ranges, slab, offset, marks, slots, touched, channels, values):
+    """Give a slab's touched entries their places in `values`, and zero those."""
     slot, width = uintp(offset), uintp(channels)
-    for entry in range(uintp(ranges[2 * plane]), uintp(ranges[2 * plane + 1])):
+    for entry in range(uintp(ranges[2 * slab]), uintp(ranges[2 * slab + 1])):
         if marks[entry] != 0:
             slots[entry] = slot
             touched[slot] = entry
@@ -255,47 +261,65 @@ def add_variation(
     space_scale, time_scale, values,
 ):  # fmt: skip
     """Add to values[i] how entry i differs from its neighbours in the grid, and from its keys."""
-    width, keys = uintp(channels), uintp(num_keys)
-    near = np.empty(6, np.uint64)
+    near, scales = np.empty(BATCH * 8, np.uint64), np.empty(BATCH * 8, np.float32)
+    counts = np.empty(BATCH, np.uint64)
     start = claim(counter) * CHUNK
     while start < entries.shape[0]:
-        for i in range(uintp(start), uintp(min(start + CHUNK, entries.shape[0]))):
-            entry = uintp(entries[i])
-            row, key = entry // keys, entry % keys
-            count = _neighbors(index, size_x, size_y, size_z, uintp(vertices[row]), near)
-            here, target = entry * width, i * width
-            for k in range(count):
-                there = (uintp(near[k]) * keys + key) * width
-                _add_difference(rows, here, there, width, space_scale, values, target)
-            if key > 0:
-                _add_difference(rows, here, here - width, width, time_scale, values, target)
-            if key + uintp(1) < keys:
-                _add_difference(rows, here, here + width, width, time_scale, values, target)
+        stop = min(start + CHUNK, entries.shape[0])
+        for first in range(start, stop, BATCH):
+            number = min(BATCH, stop - first)
+            _list_neighbors(
+                index, size_x, size_y, size_z, vertices, num_keys, entries, first, number,
+                space_scale, time_scale, near, scales, counts,
+            )  # fmt: skip
+            _add_differences(
+                rows, channels, entries, first, number, near, scales, counts, values
+            )
         start = claim(counter) * CHUNK
 
 
 @kernel
-def _neighbors(index, size_x, size_y, size_z, vertex, near):
-    """List the rows of the filled vertices beside a vertex; return how many there are."""
+def _list_neighbors(
+    index, size_x, size_y, size_z, vertices, num_keys, entries, first, number, space_scale,
+    time_scale, near, scales, counts,
+):  # fmt: skip
+    """List the entries beside some entries: those of filled vertices, and of keys."""
+    keys = uintp(num_keys)
     sizes = uintp(size_x), uintp(size_y), uintp(size_z)
     strides = uintp(size_y) * uintp(size_z), uintp(size_z), uintp(1)
-    count = uintp(0)
-    for axis in range(uintp(3)):
-        stride = strides[axis]
-        place = (vertex // stride) % sizes[axis]
-        if place > 0 and index[vertex - stride] >= 0:
-            near[count] = index[vertex - stride]
-            count += uintp(1)
-        if place + uintp(1) < sizes[axis] and index[vertex + stride] >= 0:
-            near[count] = index[vertex + stride]
-            count += uintp(1)
-    return count
+    for j in range(uintp(number)):
+        entry = uintp(entries[uintp(first) + j])
+        key, vertex, place = entry % keys, uintp(vertices[entry // keys]), j * uintp(8)
+        for axis in range(uintp(3)):
+            at, stride = (vertex // strides[axis]) % sizes[axis], strides[axis]
+            if at > 0 and index[vertex - stride] >= 0:
+                near[place] = uintp(index[vertex - stride]) * keys + key
+                scales[place] = space_scale
+                place += uintp(1)
+            if at + uintp(1) < sizes[axis] and index[vertex + stride] >= 0:
+                near[place] = uintp(index[vertex + stride]) * keys + key
+                scales[place] = space_scale
+                place += uintp(1)
+        if key > 0:
+            near[place], scales[place] = entry - uintp(1), time_scale
+            place += uintp(1)
+        if key + uintp(1) < keys:
+            near[place], scales[place] = entry + uintp(1), time_scale
+            place += uintp(1)
+        counts[j] = place - j * uintp(8)
 
 
 @kernel
-def _add_difference(rows, here, there, width, scale, values, target):
-    for block in range(uintp(0), width, uintp(LANES)):
-        a = load_until(rows, here + block, here + width)
-        b = load_until(rows, there + block, there + width)
-        total = load_until(values, target + block, target + width) + (a - b) * broadcast(scale)
-        store_until(values, target + block, target + width, total)
+def _add_differences(rows, channels, entries, first, number, near, scales, counts, values):
+    width = uintp(channels)
+    for j in range(uintp(number)):
+        here = uintp(entries[uintp(first) + j]) * width
+        target = (uintp(first) + j) * width
+        for block in range(uintp(0), width, uintp(LANES)):
+            own = load_until(rows, here + block, here + width)
+            total = load_until(values, target + block, target + width)
+            for k in range(j * uintp(8), j * uintp(8) + uintp(counts[j])):
+                there = uintp(near[k]) * width
+                other = load_until(rows, there + block, there + width)
+                total = total + (own - other) * broadcast(scales[k])
+            store_until(values, target + block, target + width, total)

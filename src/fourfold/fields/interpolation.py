@@ -149,7 +149,8 @@ def _row_gradient(
     order = np.empty(len(request.points) // 3, np.uint32)
     kernels.list_by_plane(request.points, planes, starts, order)
     marks = np.zeros(num_rows * num_keys, np.uint8)
-    ranges, counts = np.empty(2 * planes, np.int64), np.empty(planes, np.int64)
+    slabs = -(-planes // kernels.SLAB)
+    ranges, counts = np.empty(2 * slabs, np.int64), np.empty(slabs, np.int64)
     grid = (request.index, *request.size, num_keys)
     samples = request.points, request.lower, request.fractions, starts, order
     run_parallel(kernels.mark, *grid, *samples, marks, ranges, counts)
