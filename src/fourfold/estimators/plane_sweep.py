@@ -47,6 +47,7 @@ def sweep_costs(
     reference: SweptView,
     sides: Sequence[Sequence[SweptView]],
     inverse_depths: Float[np.ndarray, "D"],
+    unseen_cost: float = NO_EVIDENCE,
 ) -> Float[np.ndarray, "H W D"]:
     """Give the cost of each inverse depth in each pixel of a view, 0 (agrees) to about 3.
 
@@ -58,6 +59,7 @@ def sweep_costs(
         reference: the view whose depth is wanted; all views have one size.
         sides: partners from one side of it, and from the other; empty ones do not count.
         inverse_depths: 1/z of the planes, evenly spaced and rising.
+        unseen_cost: where no partner sees a pixel at a depth.
     """
     costs = np.full((len(inverse_depths), *reference.seen.shape), np.inf, np.float32)
     for side in sides:
@@ -67,7 +69,7 @@ def sweep_costs(
             total += cost
             count += known
         np.minimum(costs, total / np.maximum(count, 1e-6), out=costs, where=count > 0)
-    costs[np.isinf(costs)] = NO_EVIDENCE
+    costs[np.isinf(costs)] = unseen_cost
     return np.ascontiguousarray(costs.transpose(1, 2, 0))
 
 

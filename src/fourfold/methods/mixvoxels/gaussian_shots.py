@@ -1,0 +1,153 @@
+"""What Gaussians are fitted to: the pictures of the training cameras, and where those stand."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, UInt8
+from torch import Tensor
+
+from fourfold.errors import UsageError
+from fourfold.geometry import Camera, project_points
+from fourfold.methods.mixvoxels.footage import Footage
+from fourfold.methods.mixvoxels.space_choice import focus_point
+
+NEAREST, FARTHEST = 0.3, 4.0
+"""Depths where none are known, as shares of the distance to what all cameras look at."""
+CLEAR = 0.5
+"""Share of the nearest depth up to which there is nothing before a lens."""
+HOUSING = 0.15
+"""Share of the nearest depth around a lens, also beside and behind it, in which nothing else is."""
+MARGIN = 0.15
+"""Share of a picture's sides beyond which nothing reaches into it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shots:
+    """The training cameras' footage; views and frames are counted from 0.
+
+    Attributes:
+        cameras: one per view; they stand still.
+        num_frames: T.
+        image: reads a frame of a view, (view, frame) -> (H, W, 3).
+        still: each view without what moves: its median over time.
+        bounds: nearest and farthest depth of each view, in scene units.
+        lenses: the cameras known to stand there, also those held out, and their nearest depths.
+    """
+
+    cameras: Sequence[Camera]
+    num_frames: int
+    image: Callable[[int, int], UInt8[np.ndarray, "H W 3"]]
+    still: Sequence[UInt8[np.ndarray, "H W 3"]]
+    bounds: Sequence[tuple[float, float]]
+    lenses: Sequence[tuple[Camera, float]]
+
+    @property
+    def num_views(self) -> int:
+        """How many cameras there are."""
+        return len(self.cameras)
+
+    def seen_by(self, view: int, frame: int, reduced: int) -> tuple[Camera, Float[Tensor, "h w 3"]]:
+        """Give a view's camera and its frame in [0, 1], smaller by a whole number."""
+        camera = smaller(self.cameras[view], reduced)
+        return camera, _floats(self.image(view, frame), camera)
+
+    def deviation(self, view: int, frame: int, reduced: int) -> Float[Tensor, "h w"]:
+        """Measure how far a frame is from the still picture: the largest channel, in [0, 1]."""
+        difference = cv2.absdiff(self.image(view, frame), self.still[view]).max(2)
+        return _floats(difference, smaller(self.cameras[view], reduced))
+
+    def mean_color(self) -> Float[Tensor, " 3"]:
+        """Give the mean colour of the still pictures."""
+        means = [image.reshape(-1, 3).mean(0) for image in self.still]
+        return torch.from_numpy(np.mean(means, 0)).float() / 255
+
+    def blocking(self, points: Float[Tensor, "N 3"]) -> Bool[Tensor, " N"]:
+        """Say which points would stand right before a lens, or in it.
+
+        Cameras in a wall are overlooked by all others, and a Gaussian there is fog for them alone.
+        """
+        blocked = torch.zeros(len(points), dtype=torch.bool)
+        for camera, near in self.lenses:
+            pixels, depth = project_points(camera, points)
+            size = pixels.new_tensor([camera.width, camera.height])
+            inside = ((pixels / size - 0.5).abs() < 0.5 + MARGIN).all(1)
+            touching = (points - camera.position).norm(dim=1) < HOUSING * near
+            blocked |= (inside & (depth > 0) & (depth < CLEAR * near)) | touching
+        return blocked
+
+
+def read_shots(footage: Footage) -> Shots:
+    """Take what Gaussians need from the footage of a rig.
+
+    Raises:
+        UsageError: a camera moves, so that it has no still picture.
+    """
+    store, views, frames = footage.store, footage.views, footage.frames
+    cameras = [row[0] for row in footage.cameras]
+    if any(_moves(row) for row in footage.cameras):
+        raise UsageError(
+            "Gaussians are fitted to cameras that stand still, and these move",
+            mend="Use --geometry voxels",
+        )
+    known = torch.isfinite(footage.bounds).all(1)
+    focus = focus_point(cameras)
+    bounds = [
+        (float(pair[0]), float(pair[1])) if known[view] else _guessed_bounds(cameras[view], focus)
+        for view, pair in enumerate(footage.bounds)
+    ]
+    return Shots(
+        cameras,
+        footage.num_frames,
+        lambda view, frame: store.image(frames[frame], views[view]),
+        [_still(footage, view) for view in range(len(views))],
+        bounds,
+        _lenses(footage, focus),
+    )
+
+
+def _still(footage: Footage, view: int) -> UInt8[np.ndarray, "H W 3"]:
+    stored = footage.views[view]
+    if footage.num_frames == 1:  # one of perhaps many that the store holds
+        return np.asarray(footage.store.image(footage.frames[0], stored))
+    return (footage.store.median(stored) * 255).round().astype(np.uint8)
+
+
+def smaller(camera: Camera, reduced: int) -> Camera:
+    """Give a camera whose picture has sides smaller by a whole number."""
+    return camera.resized(max(camera.width // reduced, 1), max(camera.height // reduced, 1))
+
+
+def reduction(camera: Camera, longest: int) -> int:
+    """Give the whole number by which a picture is made smaller to be at most so long."""
+    return -(-max(camera.width, camera.height) // longest)
+
+
+def _floats(values: UInt8[np.ndarray, "H W *C"], camera: Camera) -> Float[Tensor, "h w *C"]:
+    size = (camera.width, camera.height)
+    if values.shape[1::-1] != size:
+        values = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+    return torch.from_numpy(np.ascontiguousarray(values, np.float32)) / 255
+
+
+def _moves(cameras: Sequence[Camera]) -> bool:
+    first = cameras[0].camera_from_world
+    return any(not torch.equal(first, camera.camera_from_world) for camera in cameras)
+
+
+def _guessed_bounds(camera: Camera, focus: Float[Tensor, " 3"]) -> tuple[float, float]:
+    distance = float((camera.position - focus).norm())
+    return NEAREST * distance, FARTHEST * distance
+
+
+def _lenses(footage: Footage, focus: Float[Tensor, " 3"]) -> list[tuple[Camera, float]]:
+    """Find all cameras of the capture, each with the nearest depth that is known or guessed."""
+    capture, frame, found = footage.capture, footage.frames[0], []
+    for view in range(len(capture.views)):
+        camera = capture.camera(frame, view)
+        if camera is not None:
+            near, _ = capture.bounds(view) or _guessed_bounds(camera, focus)
+            found.append((camera, near))
+    return found
