@@ -6,8 +6,9 @@ import sys
 
 import pytest
 
-from fourfold.cli.commands import commands
+from fourfold.cli.commands import commands, train_command
 from fourfold.verbs.methods import METHODS
+from fourfold.verbs.options import CaptureOptions, PhotoOptions, RigOptions
 
 VERBS = (
     "demo",
@@ -57,6 +58,15 @@ def test_usage_names_what_is_given_already(words, usage) -> None:
     said = _fourfold(*words).stdout
     assert f"usage: fourfold {usage}" in said
     assert ("--known-size" in said) == (words[0] == "train")  # an option of osn
+
+
+def test_a_method_has_the_options_of_its_input() -> None:
+    method = dataclasses.replace(METHODS["dreamscene4d"], photo=False, rig=False)
+    of = {"photo": PhotoOptions, "rig": RigOptions, "bodies": CaptureOptions}
+    for name, kind in of.items():
+        command = train_command(dataclasses.replace(method, **{name: True}))
+        (found,) = (f for f in dataclasses.fields(command) if f.name == "options")
+        assert found.default_factory is kind
 
 
 def test_help_does_not_import_torch() -> None:

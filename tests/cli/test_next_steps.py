@@ -11,7 +11,7 @@ OPTIONS = CaptureOptions(frames="2:9", masks=Path("my masks"), fps=12.5, cameras
 
 
 def test_given_options_become_words_again():
-    words = ["--frames", "2:9", "--fps", "12.5", "--masks", "my masks", "--cameras", "lens.json"]
+    words = ["--frames", "2:9", "--fps", "12.5", "--cameras", "lens.json", "--masks", "my masks"]
     assert option_words(OPTIONS) == words
     assert option_words(OPTIONS, "masks", "cameras") == ["--frames", "2:9", "--fps", "12.5"]
     assert option_words(CaptureOptions()) == []
@@ -20,8 +20,8 @@ def test_given_options_become_words_again():
 def test_trainings_read_the_clip_as_sfm_did():
     osn, dreamscene4d = after_sfm(Path("a clip.mp4"), OPTIONS, Path("sfm"), ())
     assert osn == (
-        "fourfold train osn 'a clip.mp4' --frames 2:9 --fps 12.5 --masks 'my masks' "
-        "--cameras lens.json --bodies sfm --out RUN"
+        "fourfold train osn 'a clip.mp4' --frames 2:9 --fps 12.5 --cameras lens.json "
+        "--masks 'my masks' --bodies sfm --out RUN"
     )
     assert dreamscene4d == (
         "fourfold train dreamscene4d 'a clip.mp4' --frames 2:9 --fps 12.5 --masks 'my masks' "

@@ -10,8 +10,9 @@ from PIL import Image
 from fourfold.capture import KeyPoints, RigidBody, open_capture, write_bodies
 from fourfold.errors import InputError
 from fourfold.training import Run
-from fourfold.verbs.captures import capture_of, remember_options
-from fourfold.verbs.options import CaptureOptions
+from fourfold.verbs.captures import capture_of, open_with, remember_options
+from fourfold.verbs.options import CaptureOptions, RigOptions
+from tests.capture.rigs import write_rig
 from tests.tiny import TinyConfig
 
 NAMES = ["00000", "00001"]
@@ -56,3 +57,19 @@ def test_bodies_are_found_again_from_any_folder(
     _write(tmp_path / "bodies", 2.0)
     with pytest.raises(InputError, match="not what the run was trained on"):
         capture_of(run)
+
+
+def test_the_choice_of_cameras_is_kept(tmp_path: Path) -> None:
+    options = RigOptions(test_cameras="cam01", train_cameras="cam02,cam03")
+    capture, options = open_with(write_rig(tmp_path / "rig"), options)
+    run = Run.open(
+        tmp_path / "run",
+        method="mixvoxels",
+        config=TinyConfig(),
+        capture_path=capture.path,
+        capture_fingerprint=capture.fingerprint(),
+    )
+    run.close()
+    remember_options(run, options)
+    again = capture_of(run)
+    assert (again.held_out_views, again.train_views) == (("cam01",), ("cam02", "cam03"))

@@ -20,6 +20,9 @@ class FootageOptions:
     """Frames to read as first:end:step, counted from 0, end left out (0:50:2); all by default."""
     fps: Annotated[float | None, arg(metavar="FLOAT", help_behavior_hint="")] = None
     """Frames per second, where the input says none or something wrong."""
+    cameras: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
+    """Camera file (cameras.json, transforms.json), of an input of one camera, for its own cameras
+    and bodies."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,6 @@ class CaptureOptions(FootageOptions):
     masks: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder of object masks, where they are not beside the frames. Of a photo also one picture,
     white where matter moves."""
-    cameras: Annotated[Path | None, arg(metavar="FILE", help_behavior_hint="")] = None
-    """Camera file (cameras.json, transforms.json), for the input's own cameras and bodies."""
     depth: Annotated[Path | None, arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder of depth maps, one file per frame, where the input brings none; of a single frame also
     the map itself."""

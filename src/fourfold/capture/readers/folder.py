@@ -58,6 +58,7 @@ def source_of_pictures(
         objects=() if opaque else (ALPHA_OBJECT,),
         masks=masks,
         known_frames=frozenset(paths),
+        image_files={(MAIN_VIEW, frame): paths[frame] for frame in frames},
         files=tuple(paths[frame] for frame in frames),
         notes=() if note is None else (note,),
     )

@@ -34,7 +34,10 @@ def read(path: Path, options: ReadOptions) -> Source:
     frames = options.selection.pick(known, path)
     views = tuple(meta["views"])
     sizes = {view: (int(meta["width"]), int(meta["height"])) for view in views}
-    images, files = _images(path, views, frames, sizes)
+    files = _image_files(path, views, frames, sizes)
+    images: dict[tuple[str, str], ImageLoader] = {
+        key: partial(read_image, file, key[1]) for key, file in files.items()
+    }
     masks = _masks(path, meta, frames, frozenset(known), sizes)
     depth, depth_files = _depth(path, meta, frames, frozenset(known), sizes)
     cameras_file = path / "cameras.json"
@@ -50,25 +53,25 @@ def read(path: Path, options: ReadOptions) -> Source:
         fps=fps,
         sizes=sizes,
         images=images,
+        image_files=files,
         objects=tuple(meta["objects"]) if masks else (),
         masks=_mask_loaders(masks),
         depth=depth,
         cameras=read_own_cameras(cameras_file, views, frames, sizes) if has_cameras else {},
         known_frames=frozenset(known),
-        files=(*files, *mask_files, *depth_files, *own_files),
+        files=(*files.values(), *mask_files, *depth_files, *own_files),
         notes=tuple(note for found in masks.values() for note in found.notes),
         truth_folder=path / "truth" if (path / "truth").is_dir() else None,
     )
 
 
-def _images(
+def _image_files(
     path: Path,
     views: tuple[str, ...],
     frames: tuple[str, ...],
     sizes: dict[str, tuple[int, int]],
-) -> tuple[dict[tuple[str, str], ImageLoader], tuple[Path, ...]]:
-    images: dict[tuple[str, str], ImageLoader] = {}
-    files: list[Path] = []
+) -> dict[tuple[str, str], Path]:
+    files: dict[tuple[str, str], Path] = {}
     for view in views:
         folder = view_folder(path / "images", views, view)
         found = list_images(folder)
@@ -78,9 +81,8 @@ def _images(
                     "the frame has no picture", path=folder, frame=frame, expected=f"{frame}.png"
                 )
             require_size(found[frame], sizes[view], frame)
-            images[view, frame] = partial(read_image, found[frame], frame)
-            files.append(found[frame])
-    return images, tuple(files)
+            files[view, frame] = found[frame]
+    return files
 
 
 def _masks(
