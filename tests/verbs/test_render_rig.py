@@ -14,7 +14,7 @@ from fourfold.scene import moving_part, rig_path, still_part
 from fourfold.training import Run
 from fourfold.verbs.render import RenderOptions
 from fourfold.verbs.shots import find_shots
-from tests.rigs import aside, rig_run, rig_scene
+from tests.rigs import aside, rig_run, rig_scene, voxel_scene
 from tests.tiny import NUM_FRAMES, tiny_run
 
 
@@ -60,6 +60,44 @@ def test_the_still_part_is_one_picture_before_a_camera_that_stands(run: Run) -> 
     assert _close(files[0], still_part(scene).render(small, 0.0)["rgb"])
     assert _close(files[2] / "00003.png", moving_part(scene).render(small, 3.0)["rgb"])
     assert len(list(files[4].iterdir())) == NUM_FRAMES
+
+
+def test_voxels_are_drawn_in_all_ways(tmp_path: Path) -> None:
+    run = rig_run(tmp_path / "run", voxel_scene())
+    files = ff.render(
+        run,
+        camera="cam00",
+        outputs="rgb,depth,objects,flow,static,moving",
+        format="png",
+        progress=False,
+    )
+    assert files[0].name == "cam00_static.png"
+    still = np.asarray(Image.open(files[0])).astype(int)
+    rgb, depth, _, _, moving = (
+        np.asarray(Image.open(f / "00003.png")).astype(int) for f in files[1:]
+    )
+    # the cube is at x = 1, z = 4 from 3.75 on: 32 + 48 / 4 = 44, 24
+    cube, gone, wall = (24, 44), (24, 20), (12, 32)
+    assert rgb[cube][0] > 200 > 60 > rgb[cube][1]
+    assert rgb[gone][1] > 180
+    assert still[cube][1] > 180
+    assert moving[cube][0] > 200 > 60 > moving[cube][1]
+    assert moving[wall].tolist() == [255, 255, 255]
+    assert depth[cube][0] > depth[cube][2]  # near is red
+    assert depth[wall][2] > depth[wall][1]
+
+
+@pytest.mark.parametrize("path", ["spiral", "circle", "bullet-time", "orbit"])
+def test_voxels_are_seen_from_all_paths(tmp_path: Path, path: str) -> None:
+    run = rig_run(tmp_path / "run", voxel_scene())
+    (folder,) = ff.render(
+        run, path=path, time="3", seconds=0.3, size=32, format="png", progress=False
+    )
+    pictures = [np.asarray(Image.open(file)).astype(int) for file in sorted(folder.iterdir())]
+    assert len(pictures) == 3
+    for picture in pictures:
+        assert (picture[..., 0] > 150).any()  # the cube
+        assert (picture[..., 1] > 150).any()  # the wall
 
 
 def test_a_still_picture_alone(run: Run) -> None:

@@ -13,7 +13,7 @@ from fourfold.evaluation import Lpips, front_most
 from fourfold.methods.mixvoxels import rig_scores
 from fourfold.methods.mixvoxels.rig_scores import Record, RigView, score_view
 from fourfold.scene import Scene, still_part
-from tests.rigs import rig_scene
+from tests.rigs import rig_scene, voxel_scene
 from tests.tiny import HEIGHT, NUM_FRAMES, WALL_DEPTH, WIDTH
 
 # one unit of the scene is two of the capture, see tests.tiny
@@ -154,6 +154,16 @@ def test_moving_pixels_without_truth_are_those_that_deviate():
     # the ball's edges deviate too, where it covers less than half of a pixel
     assert 0.5 < record["motion_iou_deviation"] < 1.0
     assert "motion_iou" not in record
+
+
+def test_voxels_have_the_same_figures():
+    scene = voxel_scene()
+    record = _score(_view(scene=scene, truth=FakeTruth(scene, farther=1.25)))
+    assert record["psnr"] == pytest.approx(20.0, abs=0.01)
+    assert record["motion_iou"] == 1.0
+    assert record["depth_error"] == pytest.approx(0.2, abs=1e-6)
+    # each side is covered in half of the frames, so that the median lies between
+    assert record["psnr_static"] < 20.0
 
 
 def test_a_still_scene_has_one_frame_and_no_motion():
