@@ -115,13 +115,15 @@ class _Products(torch.autograd.Function):
         channels = sum(grid.shape[2] for grid in grids[::2])
         out = coordinates.new_zeros((len(coordinates),) if summed else (len(coordinates), channels))
         places, width = coordinates.numpy().ravel(), np.uintp(coordinates.shape[1])
+        order = np.arange(len(coordinates), dtype=np.uint32)
         column = 0
         for number in range(0, len(grids), 2):
             pair = [_flat(grids[k], axes[k]) for k in (number, number + 1)]
             ranks = grids[number].shape[2]
             run_parallel(
-                kernels.multiply, places, width, *pair[0], *pair[1], np.uintp(ranks // LANES),
-                out.numpy().ravel(), np.uintp(column), np.uintp(0 if summed else channels),
+                kernels.multiply, places, width, order, *pair[0], *pair[1],
+                np.uintp(ranks // LANES), out.numpy().ravel(), np.uintp(column),
+                np.uintp(0 if summed else channels),
             )  # fmt: skip
             column += ranks
         ctx.save_for_backward(coordinates, *grids)
@@ -134,16 +136,12 @@ class _Products(torch.autograd.Function):
         coordinates, *grids = ctx.saved_tensors
         gradient = gradient.contiguous()
         lists = _Lists(coordinates.numpy(), gradient.numpy() if ctx.summed else None)
-        results, column = [], 0
-        for number, grid in enumerate(grids):
-            other = number ^ 1
-            result = torch.zeros_like(grid)
-            _backward(
-                lists, gradient, column, ctx.summed,
-                _flat(grids[other], ctx.axes[other]), _flat(result, ctx.axes[number]), grid.shape,
-            )  # fmt: skip
-            results.append(result)
-            column += grid.shape[2] * (number % 2)
+        row, column = 0 if ctx.summed else gradient.shape[1], 0
+        results = []
+        for number in range(0, len(grids), 2):
+            pair = [_flat(grids[k], ctx.axes[k]) for k in (number, number + 1)]
+            results += _backward(lists, gradient, row, column, pair, grids[number : number + 2])
+            column += grids[number].shape[2]
         return None, None, None, *results
 
 
@@ -154,22 +152,37 @@ def _flat(grid: Tensor, axes: tuple[int, int]) -> _Flat:
 def _backward(
     lists: _Lists,
     gradient: Tensor,
+    row: int,
     column: int,
-    summed: bool,
-    other: _Flat,
-    target: _Flat,
-    shape: torch.Size,
-) -> None:
-    """Add up the gradient of one grid."""
-    order, starts = lists.of(int(target[1][2]), shape[0] - 1)
-    row = 0 if summed else gradient.shape[1]
+    pair: list[_Flat],
+    grids: Sequence[Tensor],
+) -> list[Tensor]:
+    """Add up the gradients of two grids that were multiplied."""
+    first, second = grids
+    order, starts = lists.of(int(pair[0][1][2]), first.shape[0] - 1)
+    result = _zeros_beside(first, 1)[0]
+    parts = _zeros_beside(second, len(starts) - 1)
     for parity in (0, 1):
         run_parallel(
             kernels.multiply_backward, np.uintp(parity), order, starts,
             lists.coordinates.ravel(), np.uintp(lists.coordinates.shape[1]),
             gradient.numpy().ravel(), np.uintp(column), np.uintp(row),
-            *other, np.uintp(shape[2] // LANES), *target,
+            *pair[0], *pair[1], np.uintp(first.shape[2] // LANES), result, parts,
         )  # fmt: skip
+    sums = (result, parts.sum(0))
+    return [torch.from_numpy(each).view(grid.shape) for each, grid in zip(sums, grids, strict=True)]
+
+
+def _zeros_beside(grid: Tensor, rows: int) -> Float[np.ndarray, "rows size"]:
+    """Make rows of zeros, as large as a grid, half a page off from where the grid lies in pages.
+
+    A load waits for a store to the same place of another page, and large tensors begin with a page.
+    """
+    page, size = 1024, grid.numel()  # floats
+    room = np.zeros(rows * size + page, np.float32)
+    apart = (grid.data_ptr() - room.ctypes.data) // 4
+    first = (apart + page // 2) % page
+    return room[first : first + rows * size].reshape(rows, size)
 
 
 class _Lists:
