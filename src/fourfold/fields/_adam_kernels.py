@@ -1,4 +1,4 @@
-"""The Numba kernel of Adam on some rows of a tensor."""
+"""Numba kernels of Adam on some rows of a tensor."""
 # Numba supplies the first arguments of intrinsics, which pyright cannot know.
 # pyright: reportCallIssue=false, reportArgumentType=false, reportOperatorIssue=false
 
@@ -44,3 +44,14 @@ def step_rows(
                 change = m * pace / (sqrt(v * correction) + small)
                 store_until(rows, at, end, load_until(rows, at, end) - change)
         start = claim(counter) * CHUNK
+
+
+@kernel
+def list_entries(row_numbers, keys, num_keys, entries):
+    """Fill entries[i] = row * num_keys + key; say whether they increase."""
+    before, increase = np.int64(-1), True
+    for i in range(uintp(entries.shape[0])):
+        entry = row_numbers[i] * num_keys + keys[i]
+        increase &= entry > before
+        entries[i] = before = entry
+    return increase

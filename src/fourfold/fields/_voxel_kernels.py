@@ -197,11 +197,14 @@ def gather_gradient(
     counter, index, size_x, size_y, size_z, num_keys, channels, points, lower, fractions,
     starts, order, marks, ranges, offsets, gradient, slots, touched, values,
 ):  # fmt: skip
-    """Sum the gradient (S*C) of the samples into values (one row per touched entry, in order)."""
+    """Sum the gradient (S*C) of the samples into values (one row per touched entry, in order).
+
+    touched (2*E) gets the rows of the entries, then their keys.
+    """
     entries, weights, counts = _lists()
     slab = claim(counter)
     while slab < offsets.shape[0] - 1:
-        _number_entries(ranges, slab, offsets[slab], marks, slots, touched, channels, values)
+        _number_entries(ranges, slab, offsets, marks, num_keys, slots, touched, channels, values)
         low, high = slab * SLAB, min((slab + 1) * SLAB, size_x)
         for plane in range(max(low - 1, 0), high):
             near, far = int(plane < low), 1 + int(plane + 1 < high)
@@ -219,15 +222,17 @@ def gather_gradient(
 
 
 @kernel
-def _number_entries(ranges, slab, offset, marks, slots, touched, channels, values):
+def _number_entries(ranges, slab, offsets, marks, num_keys, slots, touched, channels, values):
     """Give a slab's touched entries their places in `values`, and zero those."""
-    slot, width = uintp(offset), uintp(channels)
+    start, total = uintp(offsets[slab]), uintp(offsets[offsets.shape[0] - 1])
+    slot, width, keys = start, uintp(channels), uintp(num_keys)
     for entry in range(uintp(ranges[2 * slab]), uintp(ranges[2 * slab + 1])):
         if marks[entry] != 0:
             slots[entry] = slot
-            touched[slot] = entry
+            row = entry if keys == uintp(1) else entry // keys
+            touched[slot], touched[total + slot] = row, entry - row * keys
             slot += uintp(1)
-    values[uintp(offset) * width : slot * width] = _ZERO
+    values[start * width : slot * width] = _ZERO
 
 
 @kernel
@@ -272,9 +277,7 @@ def add_variation(
                 index, size_x, size_y, size_z, vertices, num_keys, entries, first, number,
                 space_scale, time_scale, near, scales, counts,
             )  # fmt: skip
-            _add_differences(
-                rows, channels, entries, first, number, near, scales, counts, values
-            )
+            _add_differences(rows, channels, entries, first, number, near, scales, counts, values)
         start = claim(counter) * CHUNK
 
 

@@ -132,9 +132,9 @@ class _Interpolate(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, gradient):
         touched, values = _row_gradient(ctx.request, ctx.shape, _flat(gradient, torch.float32))
-        place = torch.from_numpy(np.stack(np.divmod(touched, ctx.shape[1])))
+        place, rows = torch.from_numpy(touched), torch.from_numpy(values)
         sparse = torch.sparse_coo_tensor(
-            place, torch.from_numpy(values), ctx.shape, is_coalesced=True, check_invariants=False
+            place, rows, ctx.shape, is_coalesced=True, check_invariants=False
         )
         return sparse, None, None
 
@@ -142,7 +142,7 @@ class _Interpolate(torch.autograd.Function):
 def _row_gradient(
     request: _Request, shape: tuple[int, ...], gradient: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the entries (row * T + key) that were touched, in order, and their gradients."""
+    """Return the rows and keys (2,E) that were touched, in order, and their gradients (E,C)."""
     num_rows, num_keys, channels = shape
     planes = request.size[0]
     starts = np.zeros(planes + 1, np.int64)
@@ -155,11 +155,11 @@ def _row_gradient(
     samples = request.points, request.lower, request.fractions, starts, order
     run_parallel(kernels.mark, *grid, *samples, marks, ranges, counts)
     offsets = np.concatenate(([0], counts.cumsum()))
-    touched = np.empty(offsets[-1], np.int64)
+    touched = np.empty((2, offsets[-1]), np.int64)
     values = np.empty((offsets[-1], channels), np.float32)
     run_parallel(
         kernels.gather_gradient,
         *(*grid, channels, *samples, marks, ranges, offsets, gradient),
-        *(np.empty(len(marks), np.uint32), touched, values.reshape(-1)),
+        *(np.empty(len(marks), np.uint32), touched.reshape(-1), values.reshape(-1)),
     )
     return touched, values

@@ -131,16 +131,22 @@ def sparse_rows(gradient: Tensor) -> tuple[Int[Tensor, " E"], Float[Tensor, "E C
     """
     if not gradient.is_sparse:
         raise ValueError("a gradient of rows must be sparse; is interpolate_rows its only source?")
-    entries = _entries(gradient)
-    if not bool((entries.diff() > 0).all()):
+    entries, once_and_in_order = _entries(gradient)
+    if not once_and_in_order:
         gradient = gradient.coalesce()
-        entries = _entries(gradient)
+        entries, _ = _entries(gradient)
     return entries, gradient._values()
 
 
-def _entries(gradient: Tensor) -> Int[Tensor, " E"]:
+def _entries(gradient: Tensor) -> tuple[Int[Tensor, " E"], bool]:
     row, key = gradient._indices()
-    return row * gradient.shape[1] + key
+    if gradient.device.type != "cpu":
+        entries = row * gradient.shape[1] + key
+        return entries, bool((entries.diff() > 0).all())
+    entries = torch.empty(len(row), dtype=torch.int64)
+    arrays = row.contiguous().numpy(), key.contiguous().numpy()
+    in_order = kernels.list_entries(*arrays, gradient.shape[1], entries.numpy())
+    return entries, bool(in_order)
 
 
 def _fresh(parameter: Float[Tensor, "M T C"]) -> RowState:

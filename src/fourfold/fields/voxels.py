@@ -15,8 +15,8 @@ from torch.nn.functional import max_pool3d, softplus
 
 from fourfold.fields.field import Field
 from fourfold.fields.interpolation import Keys, interpolate_rows, number_rows, time_keys
+from fourfold.fields.shading import shade
 from fourfold.fields.variation import add_voxel_variation, voxel_variation
-from fourfold.geometry import harmonics_basis
 from fourfold.geometry.harmonics import harmonics_degree
 
 # What a ray loses on the way through one fresh voxel: little enough to see through the whole grid,
@@ -125,9 +125,7 @@ class VoxelField(Field):
         directions: Float[Tensor, "S 3"],
     ) -> Float[Tensor, "S 3"]:
         """Give colours in [0,1]; see `Field`. Differentiable in `harmonics`."""
-        harmonics = self._interpolate(self.harmonics, points, times).unflatten(1, (-1, 3))
-        basis = harmonics_basis(directions, self.degree)
-        return (basis.unsqueeze(2) * harmonics).sum(1).sigmoid()
+        return shade(self._interpolate(self.harmonics, points, times), directions)
 
     def _interpolate(
         self, rows: Tensor, points: Tensor, times: Tensor | None, empty: float = 0.0

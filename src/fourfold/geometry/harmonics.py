@@ -15,7 +15,7 @@ from fourfold.geometry.rotation import quaternion_to_matrix
 DC_BASIS = 0.28209479177387814
 # The other normalisations, in the order they are used (Sloan 2008, "Stupid spherical harmonics
 # tricks", appendix A2).
-_C1 = math.sqrt(3.0 / (4.0 * math.pi))
+DEGREE1_BASIS = math.sqrt(3.0 / (4.0 * math.pi))
 _C2 = (math.sqrt(15.0 / math.pi) / 2.0, math.sqrt(5.0 / math.pi) / 4.0)
 _C3 = (
     math.sqrt(35.0 / (2.0 * math.pi)) / 4.0,
@@ -50,7 +50,7 @@ def harmonics_basis(
     x, y, z = directions.unbind(-1)
     values = [torch.full_like(x, DC_BASIS)]
     if degree >= 1:
-        values += [-_C1 * y, _C1 * z, -_C1 * x]
+        values += [-DEGREE1_BASIS * y, DEGREE1_BASIS * z, -DEGREE1_BASIS * x]
     if degree >= 2:
         a, b = _C2
         values += [a * x * y, -a * y * z, b * (3 * z * z - 1), -a * x * z, a / 2 * (x * x - y * y)]
