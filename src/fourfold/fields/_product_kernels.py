@@ -272,10 +272,7 @@ def _multiply_16_backward(
         for vector in range(vectors):
             r = vector * lane
             corner1, corner2 = first_corner + r, second_corner + r
-            if row == 0:
-                slope = broadcast(gradient[s])
-            else:
-                slope = load(gradient, s * row + column + r)
+            slope = broadcast(gradient[s]) if row == 0 else load(gradient, s * row + column + r)
             one = _read_two(first, corner1, down1, room, weights1)
             if across1 > 0:
                 one = one + _read_two(first, corner1 + across1, down1, room, weights1 + far)
