@@ -6,8 +6,8 @@ import math
 import pytest
 import torch
 
-from fourfold.fields import BoxSpace, Part, render_rays
-from tests.fields.rays_of_tests import CUBE, Fog, ray
+from fourfold.fields import BoxSpace, ContractedSpace, Part, RayColors, render_rays
+from tests.fields.rays_of_tests import CUBE, Fog, random_rays, ray
 
 RED, BLUE = torch.tensor([1.0, 0.0, 0.0]), torch.tensor([0.0, 0.0, 1.0])
 ALONG_Z = ray((0.5, 0.5, -1.0), (0.0, 0.0, 1.0))
@@ -83,3 +83,39 @@ def test_gradients_reach_the_field():
     drawn.colors[:, 0].sum().backward()
     assert density.grad is not None
     torch.testing.assert_close(density.grad, torch.tensor(math.exp(-0.7)))
+
+
+def two_fogs(device: str, dtype: torch.dtype) -> list[Part]:
+    """A box of fog inside an endless one, along rays that hit and miss."""
+    like = {"device": device, "dtype": dtype}
+    endless = ContractedSpace(torch.full((3,), 0.5), torch.full((3,), 0.5))
+    rays = random_rays(50, 2.0).to(**like)
+    occupancy = torch.arange(64).view(4, 4, 4) % 3 > 0
+    fogs = [Fog(torch.tensor(d, **like), c.to(**like)) for d, c in ((3.0, RED), (0.5, BLUE))]
+    return [
+        Part(fogs[0], CUBE.to(**like), occupancy.to(device), rays),
+        Part(fogs[1], endless.to(**like), None, rays),
+    ]
+
+
+def assert_same(mine: RayColors, other: RayColors) -> None:
+    for name in ("colors", "alphas", "distances", "part_alphas"):
+        values, expected = getattr(mine, name), getattr(other, name).cpu().to(torch.float32)
+        # a piece more or less where rounding decides
+        torch.testing.assert_close(values, expected, atol=5e-3, rtol=2e-2, msg=name)
+
+
+def test_kernels_and_torch_draw_the_same():
+    mine = render_rays(two_fogs("cpu", torch.float32), background="white")
+    assert_same(mine, render_rays(two_fogs("cpu", torch.float64), background="white"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_the_gpu_draws_the_same():
+    mine = render_rays(two_fogs("cpu", torch.float32), background="white")
+    assert_same(mine, render_rays(two_fogs("cuda", torch.float32), background="white"))
+
+
+def test_no_parts_are_refused():
+    with pytest.raises(ValueError, match=r"cannot merge"):
+        render_rays([])

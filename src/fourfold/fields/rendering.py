@@ -31,7 +31,8 @@ Background = Literal["white", "black"] | Float[Tensor, "R 3"] | Float[Tensor, "3
 class Part:
     """A field in its space, and the rays in that frame, whose distances are those in the world.
 
-    `step` is the length of a piece in voxels of the field.
+    Colours are asked for as seen along directions in that frame. `step` is the length of a piece in
+    voxels of the field.
     """
 
     field: Field
@@ -93,7 +94,7 @@ def render_rays(
     ]
     samples, order = merge_samples(sets)
     weights, alphas = ray_weights(_densities(parts, sets, times, order), samples)
-    owners = _owners(sets)[order]
+    owners = _owners(sets, order)
     colors = _colors(parts, samples, owners, weights, times)
     light = (1 - alphas)[:, None] * _background(background, colors)
     distances = accumulate(weights, samples.distances[:, None], samples).squeeze(1)
@@ -123,11 +124,13 @@ def _at_pieces(values: Tensor | None, samples: Samples) -> Tensor | None:
     return None if values is None else values[samples.rays.long()]
 
 
-def _owners(sets: Sequence[Samples]) -> Int[Tensor, " S"]:
+def _owners(sets: Sequence[Samples], order: Tensor) -> Int[Tensor, " S"]:
     counts = [len(samples) for samples in sets]
     device = sets[0].rays.device
+    if len(sets) == 1:
+        return torch.zeros(counts[0], dtype=torch.int64, device=device)
     numbers = torch.arange(len(sets), device=device)
-    return torch.repeat_interleave(numbers, torch.tensor(counts, device=device))
+    return torch.repeat_interleave(numbers, torch.tensor(counts, device=device))[order]
 
 
 def _colors(

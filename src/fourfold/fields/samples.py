@@ -48,10 +48,10 @@ class Samples:
         >>> samples.select(torch.tensor([False, True, True])).starts
         tensor([0, 1, 1, 2])
         """
-        before = torch.nn.functional.pad(torch.cumsum(keep, 0), (1, 0))
         index = keep.nonzero().squeeze(1)
+        starts = torch.searchsorted(index, self.starts)  # how many of the kept ones come before
         values = (self.distances, self.widths, self.lengths, self.points)
-        return Samples(self.rays[index], before[self.starts], *(v[index] for v in values))
+        return Samples(self.rays[index], starts, *(value[index] for value in values))
 
     @staticmethod
     def of(distances: Sequence[Sequence[float]]) -> Samples:
