@@ -31,7 +31,8 @@ def merge_samples(parts: Sequence[Samples]) -> tuple[Samples, Int[Tensor, " S"]]
     sort = _interleave if has_kernels(parts[0].distances) else reference.interleave
     order, rays = sort(parts)
     names = ("distances", "widths", "lengths", "points")
-    values = (torch.cat([getattr(part, name) for part in parts])[order] for name in names)
+    joined = (torch.cat([getattr(part, name) for part in parts]) for name in names)
+    values = (value.index_select(0, order) for value in joined)
     return Samples(rays, starts, *values), order
 
 

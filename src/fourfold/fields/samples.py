@@ -51,7 +51,8 @@ class Samples:
         index = keep.nonzero().squeeze(1)
         starts = torch.searchsorted(index, self.starts)  # how many of the kept ones come before
         values = (self.distances, self.widths, self.lengths, self.points)
-        return Samples(self.rays[index], starts, *(value[index] for value in values))
+        kept = (value.index_select(0, index) for value in values)
+        return Samples(self.rays.index_select(0, index), starts, *kept)
 
     @staticmethod
     def of(distances: Sequence[Sequence[float]]) -> Samples:
