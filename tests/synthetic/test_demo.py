@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from fourfold.capture import open_capture
+from fourfold.geometry import project_points, unproject_pixels
 from fourfold.scene.scale_set.brute_force import brute_force_accuracy
 from fourfold.synthetic import NOVEL_VIEWS
 
@@ -30,7 +31,12 @@ def valley():
     return open_capture(DEMO / "valley")
 
 
-@pytest.mark.parametrize("name", ["juggler", "tabletop", "valley"])
+@pytest.fixture(scope="module")
+def arena():
+    return open_capture(DEMO / "arena")
+
+
+@pytest.mark.parametrize("name", ["juggler", "tabletop", "valley", "arena"])
 def test_it_is_at_most_two_megabytes(name):
     sizes = [path.stat().st_size for path in (DEMO / name).rglob("*") if path.is_file()]
     assert 100_000 < sum(sizes) <= 2_000_000
@@ -154,3 +160,49 @@ def test_valleys_truth_is_whole(valley):
     assert all(view.image().shape == (360, 640, 3) for view in views)
     assert 0.1 < truth.regions()["river"].float().mean() < 0.3
     assert 3.0 < truth.motion()[truth.regions()["river"]].norm(dim=-1).max() < 6.0
+
+
+def test_arena_gives_frames_and_cameras_of_a_rig(arena):
+    assert arena.layout == "rig"
+    assert arena.channels == {"image", "camera"}
+    assert (arena.width, arena.height, len(arena.frames), len(arena.views)) == (192, 144, 12, 11)
+    assert arena.held_out_views == ("cam00",)
+
+
+def test_arenas_truth_is_whole(arena):
+    truth = arena.rig_truth
+    assert set(truth.few) < set(arena.views) - {"cam00"}
+    for view in range(11):
+        depths = [truth.depth(frame, view) for frame in range(12)]
+        stored = [frame for frame, depth in enumerate(depths) if depth is not None]
+        assert stored == (list(range(12)) if view == 0 else [0])
+        assert not depths[0].isnan().any()
+        share = torch.stack([truth.moving(frame, view) for frame in range(12)]).float().mean()
+        assert 0.03 < share < 0.10
+
+
+def test_what_moves_in_arena_is_seen_to_move_and_the_rest_is_not(arena):
+    images = torch.stack([arena.image(frame) for frame in range(12)])
+    moving = torch.stack([arena.rig_truth.moving(frame) for frame in range(12)])
+    change = (images - images.median(0).values).abs().mean(-1)
+    # a place is empty most of the time, so that the median shows what is behind
+    often = moving.float().mean(0)
+    assert (often[often > 0] <= 0.5).float().mean() > 0.95
+    assert change[moving].mean() > 5 * change[~moving].mean()
+    assert change[~moving].mean() < 0.01
+
+
+def test_arenas_few_cameras_see_what_the_held_out_one_sees(arena):
+    truth = arena.rig_truth
+    own, still = truth.depth(0), ~truth.moving(0)
+    camera = arena.camera(0)
+    points = unproject_pixels(camera, camera.pixel_grid(), own)[still]
+    seen = torch.zeros(len(points), dtype=torch.int64)
+    for view in (arena.views.index(name) for name in truth.few):
+        pixels, depth = project_points(arena.camera(0, view), points)
+        x, y = pixels.long().unbind(-1)
+        framed = (x >= 0) & (x < 192) & (y >= 0) & (y < 144)
+        there = truth.depth(0, view)[y.clamp(0, 143), x.clamp(0, 191)]
+        seen += framed & ((there - depth).abs() < 0.03 * depth)
+    assert (seen > 0).float().mean() > 0.95
+    assert 0.6 < (seen > 1).float().mean() < 0.95
