@@ -195,6 +195,21 @@ def test_mixed_voxels_add_densities_and_average_colours():
     assert torch.equal(again.density(points, times), density)
 
 
+@pytest.mark.parametrize("times", [(0.0,), (0.0, 1.0)])
+def test_no_samples_and_no_vertices_are_fine(times):
+    nothing = VoxelField.at_voxels(torch.zeros(3, 4, 5, dtype=torch.bool), times, degree=1)
+    for field, points in ((nothing, random_points()), (random_field(times), random_points(0))):
+        for rows in field.parameters().values():
+            rows.requires_grad_()
+        density, color = answers(field, points, torch.zeros(len(points)))
+        (density.sum() + color.sum()).backward()
+        field.add_variation("densities", 1.0, 1.0)
+        RowAdam(field.parameters(), {"densities": 0.1, "harmonics": 0.1}).step()
+        assert (density == 0).all()
+    assert not nothing.occupancy(0.1).any()
+    assert len(nothing.upsampled((5, 6, 7)).densities) == 0
+
+
 def test_a_field_learns_a_box():
     """Its density and colour are pulled towards those of a red box by points in and around it."""
     field = VoxelField.dense((16, 16, 16))

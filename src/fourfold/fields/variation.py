@@ -49,7 +49,7 @@ def add_voxel_variation(
     if rows.device.type != "cpu" or rows.dtype != torch.float32:
         values += _slow_gradient(index, rows, space_weight, time_weight)[entries]
     else:
-        count = rows.shape[0] * rows.shape[1]
+        count = max(rows.shape[0] * rows.shape[1], 1)
         scales = (np.float32(2 * weight / count) for weight in (space_weight, time_weight))
         run_parallel(
             kernels.add_variation,
