@@ -17,6 +17,7 @@ from fourfold.fields.sampling import Guide, sample_rays
 from fourfold.fields.spaces import BoxSpace, ContractedSpace, NdcSpace, Space
 from fourfold.fields.tensor_vm import TensorVMField
 from fourfold.fields.voxels import VoxelField
+from fourfold.fields.warming import warm_up
 
 __all__ = [
     "Field",
@@ -49,4 +50,5 @@ __all__ = [
     "Part",
     "RayColors",
     "render_rays",
+    "warm_up",
 ]

@@ -79,6 +79,16 @@ METHODS = {
         photo=True,
         demo_render=MappingProxyType({"loop": True}),
     ),
+    "mixvoxels": Method(
+        name="mixvoxels",
+        summary="A synchronised multi-camera video: what stands still and what moves, as voxels.",
+        config="fourfold.methods.mixvoxels.config:MixVoxelsConfig",
+        train="fourfold.methods.mixvoxels.train:train",
+        evaluate="fourfold.methods.mixvoxels.evaluate:evaluate",
+        example="arena",
+        rig=True,
+        demo=MappingProxyType({"preset": "tiny"}),
+    ),
 }
 
 

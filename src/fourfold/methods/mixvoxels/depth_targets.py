@@ -1,0 +1,272 @@
+"""Depths to be guided by: a still model's, key points', or maps'."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch.nn import functional
+
+from fourfold.capture import read_key_points
+from fourfold.capture.depths import DEPTH_SUFFIXES, read_depth
+from fourfold.errors import InputError, UsageError
+from fourfold.geometry import Camera, project_points
+from fourfold.methods.mixvoxels.config import MixVoxelsConfig
+from fourfold.methods.mixvoxels.footage import Footage
+from fourfold.scene import Scene
+
+STATIC, COLMAP = "static:", "colmap"
+AGREEMENT = 0.02
+"""Two cameras agree on a surface when their depths differ by less than this share."""
+SAME_POSE = 1e-3
+"""A still model's camera is the capture's when its matrix differs by less than this share."""
+
+
+@dataclass(frozen=True)
+class DepthTargets:
+    """Places in pictures whose depth is known, P of them.
+
+    `views` as in `Footage`; `pixels` (x, y), centres at +0.5; `depths` z; `stds` of the depth;
+    `confidences` in 0 to 1.
+    """
+
+    views: Int[Tensor, " P"]
+    pixels: Float[Tensor, "P 2"]
+    depths: Float[Tensor, " P"]
+    stds: Float[Tensor, " P"]
+    confidences: Float[Tensor, " P"]
+
+    def __len__(self) -> int:
+        return len(self.views)
+
+    def select(self, keep: Tensor) -> DepthTargets:
+        """Keep some of them."""
+        return DepthTargets(
+            self.views[keep],
+            self.pixels[keep],
+            self.depths[keep],
+            self.stds[keep],
+            self.confidences[keep],
+        )
+
+
+def read_depth_targets(
+    footage: Footage, config: MixVoxelsConfig, changing: list[Bool[Tensor, "H W"]]
+) -> DepthTargets | None:
+    """Read what `--depth` names, at pixels that do not change; None if it names nothing.
+
+    Raises:
+        InputError: it is not there, or does not fit the capture's cameras.
+        UsageError: it names no kind of depth.
+    """
+    source = config.depth
+    if not source:
+        return None
+    if source.startswith(STATIC):
+        found = _of_still_model(footage, Path(source.removeprefix(STATIC)), config)
+    elif source == COLMAP or source.startswith(COLMAP + ":"):
+        found = _of_key_points(footage, source.removeprefix(COLMAP).removeprefix(":"), config)
+    else:
+        found = _of_maps(footage, Path(source), config)
+    kept = found.select(_at_rest(found, changing))
+    if not len(kept):
+        raise InputError(
+            f"--depth {source} gives no depth at a pixel that stands still",
+            path=footage.capture.path,
+            mend="Give other depths, or none",
+        )
+    return kept
+
+
+def _at_rest(targets: DepthTargets, changing: list[Bool[Tensor, "H W"]]) -> Bool[Tensor, " P"]:
+    keep = torch.zeros(len(targets), dtype=torch.bool)
+    for view, mask in enumerate(changing):
+        own = targets.views == view
+        x, y = targets.pixels[own].long().unbind(1)
+        x, y = x.clamp(0, mask.shape[1] - 1), y.clamp(0, mask.shape[0] - 1)
+        keep[own] = ~mask[y, x]
+    return keep
+
+
+def _join(parts: list[DepthTargets]) -> DepthTargets:
+    names = ("views", "pixels", "depths", "stds", "confidences")
+    return DepthTargets(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
+
+
+def _of_map(
+    view: int,
+    camera: Camera,
+    depth: Float[Tensor, "h w"],
+    confidence: Float[Tensor, "H W"] | None,
+    std: float,
+) -> DepthTargets:
+    """Take every pixel of a map; one of another size is looked at where the pixels' centres are."""
+    size = (camera.height, camera.width)
+    if tuple(depth.shape) != size:
+        depth = functional.interpolate(depth[None, None], size, mode="nearest")[0, 0]
+    known = torch.isfinite(depth) & (depth > 0)
+    if confidence is not None:
+        known &= confidence > 0
+    values = depth[known]
+    return DepthTargets(
+        torch.full((len(values),), view),
+        camera.pixel_grid()[known],
+        values,
+        std * values,
+        torch.ones_like(values) if confidence is None else confidence[known],
+    )
+
+
+def _of_maps(footage: Footage, folder: Path, config: MixVoxelsConfig) -> DepthTargets:
+    """Read the first map of each camera's folder, or the one map named like the camera."""
+    if not folder.is_dir():
+        raise InputError(
+            "there is no such folder of depth maps",
+            path=folder,
+            expected="static:RUN, colmap, colmap:DIR or a folder",
+        )
+    parts = []
+    for index, view in enumerate(footage.views):
+        name, camera = footage.capture.views[view], footage.cameras[index][0]
+        file = _map_file(folder, name)
+        if file is not None:
+            depth = torch.from_numpy(read_depth(file, (camera.width, camera.height)))
+            parts.append(_of_map(index, camera, depth, None, config.depth_loss.std))
+    if not parts:
+        raise InputError(
+            "no depth map of any training camera",
+            path=folder,
+            expected=f"{footage.capture.views[footage.views[0]]}/*.png or one map of that name",
+        )
+    return _join(parts)
+
+
+def _map_file(folder: Path, view: str) -> Path | None:
+    inside = sorted((folder / view).glob("*")) if (folder / view).is_dir() else []
+    beside = [folder / f"{view}{suffix}" for suffix in sorted(DEPTH_SUFFIXES)]
+    files = [file for file in (*inside, *beside) if file.suffix.lower() in DEPTH_SUFFIXES]
+    return next((file for file in files if file.is_file()), None)
+
+
+def _of_key_points(footage: Footage, folder: str, config: MixVoxelsConfig) -> DepthTargets:
+    """Take the key points of a COLMAP model, less sure where they are reprojected badly.
+
+    After DS-NeRF (Deng et al. 2022): the confidence falls with the reprojection error e as
+    exp(-(e / mean e)^2), and the depth is as uncertain as the error is large.
+    """
+    capture = footage.capture
+    if folder:
+        names = [capture.views[view] for view in footage.views]
+        cameras = {name: row[0] for name, row in zip(names, footage.cameras, strict=True)}
+        points = read_key_points(Path(folder), cameras)
+        found = [points.get(name) for name in names]
+    else:
+        found = [capture.key_points(view) for view in footage.views]
+    parts = []
+    for index, keys in enumerate(found):
+        if keys is None or not len(keys.depths):
+            continue
+        ratio = keys.errors / keys.errors.mean().clamp_min(1e-6)
+        parts.append(
+            DepthTargets(
+                torch.full((len(keys.depths),), index),
+                keys.pixels,
+                keys.depths,
+                config.depth_loss.std * keys.depths * ratio.clamp(0.5, 3.0),
+                torch.exp(-ratio.square()),
+            )
+        )
+    if not parts:
+        raise InputError(
+            "no COLMAP model with key points of the training cameras",
+            path=Path(folder) if folder else capture.path,
+            mend="Make one with fourfold prepare poses, and give --depth colmap:DIR",
+        )
+    return _join(parts)
+
+
+def _of_still_model(footage: Footage, run: Path, config: MixVoxelsConfig) -> DepthTargets:
+    """Draw a still model's depth in the training cameras, trusted where its cameras agree.
+
+    Own: each place is looked at from the other cameras of the model's rig; its confidence is the
+    share of those in whose picture it lies that have a surface there, times its alpha.
+    """
+    scene = _load_still(run)
+    names = [footage.capture.views[view] for view in footage.views]
+    for name, row in zip(names, footage.cameras, strict=True):
+        _require_same_camera(scene, name, row[0], run)
+    drawn = {name: _draw_depth(scene, cameras[0]) for name, cameras in scene.rig.items()}
+    parts = []
+    for index, name in enumerate(names):
+        camera, (depth, alpha) = scene.rig[name][0], drawn[name]
+        others = [(scene.rig[key][0], drawn[key][0]) for key in drawn if key != name]
+        confidence = alpha * _agreement(camera, depth, others)
+        own = footage.cameras[index][0]
+        size = (own.height, own.width)
+        confidence = functional.interpolate(confidence[None, None], size)[0, 0]
+        parts.append(_of_map(index, own, depth, confidence, config.depth_loss.std))
+    return _join(parts)
+
+
+def _load_still(run: Path) -> Scene:
+    if not (run / "scene").is_dir():
+        raise InputError(
+            "no scene in this run",
+            path=run,
+            mend="Train one: fourfold train mixvoxels CAPTURE --static --out RUN",
+        )
+    scene = Scene.load(run / "scene")
+    if not scene.rig or scene.num_frames != 1:
+        raise UsageError(
+            "the run is not of one still per camera",
+            path=run,
+            mend="Train one: fourfold train mixvoxels CAPTURE --static --out RUN",
+        )
+    return scene
+
+
+def _require_same_camera(scene: Scene, name: str, camera: Camera, run: Path) -> None:
+    known = scene.rig.get(name)
+    if known is None:
+        raise InputError(
+            f"the still model knows no camera {name}", path=run, expected=", ".join(scene.rig)
+        )
+    ours, theirs = camera.camera_from_world, known[0].camera_from_world
+    if not torch.allclose(ours, theirs, rtol=0.0, atol=SAME_POSE * float(theirs.abs().max())):
+        raise InputError(
+            f"the still model's camera {name} stands elsewhere",
+            path=run,
+            expected="a model of the same cameras in the same world",
+        )
+
+
+def _draw_depth(scene: Scene, camera: Camera) -> tuple[Float[Tensor, "H W"], Float[Tensor, "H W"]]:
+    with torch.no_grad():
+        drawn = scene.render(camera, 0.0, ("depth", "alpha"))
+    return drawn["depth"], drawn["alpha"]
+
+
+def _agreement(
+    camera: Camera,
+    depth: Float[Tensor, "H W"],
+    others: list[tuple[Camera, Float[Tensor, "H W"]]],
+) -> Float[Tensor, "H W"]:
+    """Give the share of the other cameras that have a surface where this one has it."""
+    pose = camera.world_from_camera
+    seen = camera.directions(camera.pixel_grid()) * depth.unsqueeze(-1)
+    points = (seen @ pose[:3, :3].T + pose[:3, 3]).reshape(-1, 3)
+    asked, agree = torch.zeros(len(points)), torch.zeros(len(points))
+    for other, surface in others:
+        pixels, z = project_points(other, points)
+        x, y = pixels.floor().nan_to_num(-1.0).long().unbind(1)
+        inside = (z > 0) & (x >= 0) & (x < other.width) & (y >= 0) & (y < other.height)
+        found = surface[y.clamp(0, other.height - 1), x.clamp(0, other.width - 1)]
+        visible = inside & torch.isfinite(found) & (z < found * (1.0 + AGREEMENT))
+        asked += visible
+        agree += visible & (z > found * (1.0 - AGREEMENT))
+    # nobody else sees it: half as sure
+    share = torch.where(asked > 0, agree / asked.clamp_min(1.0), torch.full_like(asked, 0.5))
+    return share.reshape(depth.shape)

@@ -1,0 +1,133 @@
+"""What becomes of the fit: pictures of it, and the scene."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+import fourfold
+from fourfold.geometry import Camera
+from fourfold.methods.mixvoxels.config import MixVoxelsConfig
+from fourfold.methods.mixvoxels.fit import Fit, Layer
+from fourfold.methods.mixvoxels.footage import Footage
+from fourfold.methods.mixvoxels.step import STEP
+from fourfold.scene import (
+    BACKGROUND,
+    Scene,
+    SceneObject,
+    StaticMotion,
+    Volume,
+    VolumeObject,
+)
+from fourfold.scene.parts import MOVING
+from fourfold.training import to_plain
+
+SHOWN_ALPHA = 1e-3
+"""Voxels of less alpha, with all their neighbours, are left out of the scene."""
+SEEN_AT = 200
+"""Longer side of the depth maps that say what still matter hides, in pixels."""
+
+
+def volume_objects(fit: Fit) -> list[VolumeObject]:
+    """Make objects of what was fitted: the still voxels are the background."""
+    items = [_object(BACKGROUND, fit.still, fit)]
+    if fit.moving is not None:
+        items.append(_object(MOVING, fit.moving, fit))
+    return items
+
+
+def finish_scene(
+    objects: Sequence[SceneObject | VolumeObject], footage: Footage, config: MixVoxelsConfig
+) -> Scene:
+    """Make the scene of its objects, with the cameras of the rig."""
+    capture = footage.capture
+    return Scene(
+        objects=objects,
+        cameras=footage.cameras[0],
+        fps=capture.fps,
+        up=_up(footage),
+        rig=rig_cameras(footage),
+        provenance={
+            "method": "mixvoxels",
+            "config": to_plain(config),
+            "fourfold": fourfold.__version__,
+        },
+    )
+
+
+def rig_cameras(footage: Footage) -> dict[str, list[Camera]]:
+    """Give the capture's cameras by name, also those held out; one each where they stand still."""
+    capture, rig = footage.capture, {}
+    for view, name in enumerate(capture.views):
+        found = [capture.camera(frame, view) for frame in footage.frames]
+        cameras = [camera for camera in found if camera is not None]
+        if len(cameras) < len(found):
+            continue
+        first = cameras[0].camera_from_world
+        moves = any(not torch.equal(first, camera.camera_from_world) for camera in cameras)
+        rig[name] = cameras if moves else cameras[:1]
+    return rig
+
+
+def _object(name: str, layer: Layer, fit: Fit) -> VolumeObject:
+    voxels = layer.voxels
+    occupancy = voxels.occupancy(SHOWN_ALPHA)
+    kept = voxels.pruned(occupancy)
+    return VolumeObject(name, Volume(kept, fit.space, occupancy, STEP), StaticMotion())
+
+
+def _up(footage: Footage) -> Float[Tensor, " 3"]:
+    """Take the mean of the directions that are up in the pictures."""
+    downs = torch.stack([row[0].camera_from_world[1, :3] for row in footage.cameras])
+    return torch.nn.functional.normalize(-downs.mean(0), dim=0)
+
+
+def _as_scene(fit: Fit, only_still: bool) -> Scene:
+    layers = {BACKGROUND: fit.still}
+    if fit.moving is not None and not only_still:
+        layers[MOVING] = fit.moving
+    items = [
+        VolumeObject(
+            name,
+            Volume(
+                layer.voxels,
+                fit.space,
+                torch.ones(1, 1, 1, dtype=torch.bool)
+                if layer.occupancy is None
+                else layer.occupancy,
+                STEP,
+            ),
+            StaticMotion(),
+        )
+        for name, layer in layers.items()
+    ]
+    return Scene(objects=items, cameras=[Camera.from_fov(8, 8)])
+
+
+@torch.no_grad()
+def still_depths(fit: Fit, cameras: Sequence[Camera]) -> list[Float[Tensor, "H W"]]:
+    """Draw the depth of the still voxels in every camera, in coarse pixels brought to its size."""
+    scene = _as_scene(fit, only_still=True)
+    depths = []
+    for camera in cameras:
+        shrink = min(SEEN_AT / max(camera.width, camera.height), 1.0)
+        small = camera.resized(
+            max(round(camera.width * shrink), 1), max(round(camera.height * shrink), 1)
+        )
+        depth = scene.render(small, 0.0, ("depth",))["depth"].nan_to_num(nan=torch.inf)
+        size = (camera.height, camera.width)
+        depths.append(torch.nn.functional.interpolate(depth[None, None], size)[0, 0])
+    return depths
+
+
+@torch.no_grad()
+def preview(
+    fit: Fit, footage: Footage, frame: int, only_still: bool = False
+) -> Float[Tensor, "H W 3"]:
+    """Put a frame of the first training camera beside its drawing."""
+    camera = footage.cameras[0][frame]
+    drawn = _as_scene(fit, only_still).render(camera, float(frame))["rgb"]
+    stored = footage.store.image(footage.frames[frame], footage.views[0])
+    truth = torch.from_numpy(stored.copy()).float() / 255
+    return torch.cat((truth, drawn), dim=1)

@@ -1,0 +1,154 @@
+"""What is optimised: the still and the moving voxels, and where they may be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from fourfold.fields import Part, Rays, RowAdam, Space, VoxelField
+
+FRESH_ALPHA = 5e-3
+"""Alpha of a voxel at first: a ray through a coarse grid loses half of its light."""
+PRUNE_ALPHA = 1e-2
+"""Voxels of less alpha, with all their neighbours, are dropped."""
+DENSITY_RATE = 5.0
+"""Learning rate of densities, relative to that of colours: they have farther to go."""
+
+
+@dataclass
+class Layer:
+    """A voxel field that is optimised, its optimiser, and where rays meet it (None: everywhere)."""
+
+    voxels: VoxelField
+    occupancy: Bool[Tensor, "X Y Z"] | None = None
+    optimizer: RowAdam = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin with fresh moments, for voxels that are new."""
+        parameters = self.voxels.parameters()
+        for tensor in parameters.values():
+            tensor.requires_grad_(True)
+        self.optimizer = RowAdam(parameters, dict.fromkeys(parameters, 0.0))
+
+    def replace(self, voxels: VoxelField) -> None:
+        """Go on with other voxels."""
+        self.voxels = voxels
+        self.restart()
+
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate of the densities, and that of the colours by it."""
+        self.optimizer.rates = {"densities": DENSITY_RATE * rate, "harmonics": rate}
+
+    def prune(self) -> None:
+        """Drop voxels in which nothing is, and leave them out of the rays."""
+        occupancy = self.voxels.occupancy(PRUNE_ALPHA)
+        if bool(occupancy.any()):
+            self.occupancy = occupancy
+            self.replace(self.voxels.pruned(occupancy))
+
+    def upsample(self, resolution: tuple[int, int, int]) -> None:
+        """Go on with a finer grid."""
+        self.replace(self.voxels.upsampled(resolution))
+        if self.occupancy is not None:
+            self.occupancy = self.voxels.occupancy(PRUNE_ALPHA)
+
+    def step(self, tv_density: float, tv_color: float, tv_time: float = 0.0) -> None:
+        """Step down the gradients, with those of total variation added; forget them."""
+        count = self.voxels.densities.shape[0] * self.voxels.densities.shape[1]
+        for name, weight in (("densities", tv_density), ("harmonics", tv_color)):
+            self.voxels.add_variation(name, weight * count, tv_time * weight * count)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def tensors(self) -> dict[str, Any]:
+        """Give everything that a checkpoint needs to go on, nested."""
+        occupancy = torch.empty(0, dtype=torch.bool) if self.occupancy is None else self.occupancy
+        voxels = self.voxels
+        return {
+            "filled": voxels.filled,
+            "densities": voxels.densities.detach(),
+            "harmonics": voxels.harmonics.detach(),
+            "times": voxels.times,
+            "constants": torch.tensor([voxels.scale, voxels.shift], dtype=torch.float64),
+            "occupancy": occupancy,
+            "optimizer": self.optimizer.state(),
+        }
+
+    @staticmethod
+    def restore(state: dict[str, Any]) -> Layer:
+        """Rebuild from `tensors`."""
+        scale, shift = state["constants"].tolist()
+        voxels = VoxelField(
+            state["filled"],
+            state["densities"],
+            state["harmonics"],
+            state["times"],
+            scale,
+            shift,
+        )
+        occupancy = state["occupancy"]
+        layer = Layer(voxels, occupancy if occupancy.numel() else None)
+        layer.optimizer.load_state(state["optimizer"])
+        return layer
+
+
+@dataclass
+class Fit:
+    """The voxels of a scene: the still ones, and the moving ones once it is known which move."""
+
+    space: Space
+    still: Layer
+    moving: Layer | None = None
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The still, then the moving voxels, if there are any."""
+        return [self.still] if self.moving is None else [self.still, self.moving]
+
+    def parts(self, rays: Rays, step: float, only_still: bool = False) -> list[Part]:
+        """Give what rays meet."""
+        layers: Sequence[Layer] = [self.still] if only_still else self.layers
+        return [Part(each.voxels, self.space, each.occupancy, rays, step) for each in layers]
+
+    def tensors(self) -> dict[str, Any]:
+        """Give everything that a checkpoint needs to go on, nested."""
+        moving = {} if self.moving is None else self.moving.tensors()
+        return {"still": self.still.tensors(), "moving": moving}
+
+    @staticmethod
+    def restore(space: Space, state: dict[str, Any]) -> Fit:
+        """Rebuild from `tensors`."""
+        moving = Layer.restore(state["moving"]) if state["moving"] else None
+        return Fit(space, Layer.restore(state["still"]), moving)
+
+
+def grid_of(space: Space, longest: int) -> tuple[int, int, int]:
+    """Choose the resolution of a grid over a space: cubic voxels, `longest` on the longest side.
+
+    A box of other sides has as many voxels as a cube of its volume would: no fewer in depth than
+    a third of the longest side.
+    """
+    extents = _extents(space)
+    shares = (extents / extents.max()).clamp_min(1.0 / 3.0)
+    x, y, z = (shares * longest).round().int().tolist()
+    return x, y, z
+
+
+def _extents(space: Space) -> Float[Tensor, " 3"]:
+    """Give the relative lengths of the sides of a cube's matter, all equal where it is warped."""
+    if space.kind == "box":
+        corners = space.to_world(torch.stack((torch.zeros(3), torch.ones(3))))
+        return corners[1] - corners[0]
+    if space.kind == "ndc":
+        # across, cells are as wide as those of the frustum; in depth, half as many do
+        slopes = space.tensors()["slopes"]
+        return torch.cat((slopes, 0.75 * slopes.max()[None]))
+    return torch.ones(3)

@@ -1,0 +1,175 @@
+"""One step of the training: rays, what is seen along them, losses, gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from fourfold.fields import (
+    Guide,
+    RayColors,
+    Rays,
+    expected_depth_loss,
+    ray_distribution_loss,
+    render_rays,
+)
+from fourfold.methods.mixvoxels.config import DepthConfig
+from fourfold.methods.mixvoxels.depth_targets import DepthTargets
+from fourfold.methods.mixvoxels.fit import Fit
+from fourfold.methods.mixvoxels.footage import Footage
+
+STEP = 0.5
+"""Length of the pieces of rays, in voxels."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rays with the colours that they are to have, and depths where known (NaN elsewhere).
+
+    `times` are frames of the footage; `distances` and `stds` are along the rays.
+    """
+
+    rays: Rays
+    times: Float[Tensor, " B"]
+    colors: Float[Tensor, "B 3"]
+    distances: Float[Tensor, " B"]
+    stds: Float[Tensor, " B"]
+    confidences: Float[Tensor, " B"]
+
+
+@dataclass(frozen=True)
+class _Places:
+    """Where rays go through: views, pixels, and at the end those of the chosen depth targets."""
+
+    views: Int[Tensor, " B"]
+    pixels: Float[Tensor, "B 2"]
+    targets: DepthTargets | None
+
+
+class PixelSource:
+    """Draws the rays of steps: of all places, of places that change, and of known depth.
+
+    Args:
+        near: where rays begin, as a distance.
+        changing: by view, pixels that change over time.
+        targets: known depths.
+        still_images: by view, the picture without what moves.
+    """
+
+    def __init__(
+        self,
+        footage: Footage,
+        near: float,
+        changing: Sequence[Bool[Tensor, "H W"]],
+        targets: DepthTargets | None,
+        still_images: Sequence[Float[Tensor, "H W 3"]],
+    ) -> None:
+        self.footage, self.near, self.targets = footage, near, targets
+        self._still_images = still_images
+        places = [torch.nonzero(mask).flip(1).int() for mask in changing]
+        counts = torch.tensor([len(each) for each in places])
+        self._changing = torch.cat(places)
+        self._views = torch.repeat_interleave(torch.arange(len(places)), counts)
+
+    def still(self, count: int, depth_share: float, random: torch.Generator) -> Batch:
+        """Draw rays of the still pictures; `depth_share` of them where the depth is known."""
+        places = self._draw(count, depth_share, random)
+        columns, rows = places.pixels.long().unbind(1)
+        colors = torch.empty(count, 3)
+        for view, image in enumerate(self._still_images):
+            own = places.views == view
+            colors[own] = image[rows[own], columns[own]]
+        return self._batch(places, torch.zeros_like(places.views), colors)
+
+    def moving(
+        self,
+        count: int,
+        changing_share: float,
+        depth_share: float,
+        frames: tuple[int, int],
+        random: torch.Generator,
+    ) -> Batch:
+        """Draw rays of the frames first <= t < last, a share of them where pictures change."""
+        places = self._draw(count, depth_share, random)
+        times = torch.randint(*frames, (count,), generator=random)
+        if len(self._changing):
+            chosen = torch.randint(
+                len(self._changing), (int(changing_share * count),), generator=random
+            )
+            # the last ones are of known depth, and stay
+            places.views[: len(chosen)] = self._views[chosen]
+            places.pixels[: len(chosen)] = self._changing[chosen] + 0.5
+        colors = self.footage.colors(places.views, times, places.pixels.long())
+        return self._batch(places, times, colors)
+
+    def _draw(self, count: int, depth_share: float, random: torch.Generator) -> _Places:
+        views, _, whole = self.footage.draw(count, random)
+        pixels = whole + 0.5
+        if self.targets is None or not depth_share:
+            return _Places(views, pixels, None)
+        known = int(depth_share * count)
+        chosen = torch.randint(len(self.targets), (known,), generator=random)
+        targets, last = self.targets.select(chosen), slice(count - known, count)
+        views[last] = targets.views
+        # a key point may lie on the border
+        largest = self.footage.sizes[views[last]] - 1e-3
+        pixels[last] = torch.minimum(targets.pixels.clamp_min(0.0), largest)
+        return _Places(views, pixels, targets)
+
+    def _batch(
+        self, places: _Places, frames: Int[Tensor, " B"], colors: Float[Tensor, "B 3"]
+    ) -> Batch:
+        rays, cosines = self.footage.rays(places.views, frames, places.pixels)
+        count = len(rays)
+        distances, stds = torch.full((count,), torch.nan), torch.ones(count)
+        confidences = torch.zeros(count)
+        if places.targets is not None:
+            last = slice(count - len(places.targets), count)
+            distances[last] = places.targets.depths / cosines[last]
+            stds[last] = places.targets.stds / cosines[last]
+            confidences[last] = places.targets.confidences
+        near = rays.bounded(near=self.near)
+        return Batch(near, frames.float(), colors, distances, stds, confidences)
+
+
+def see(
+    fit: Fit, batch: Batch, random: torch.Generator, guided: bool, only_still: bool = False
+) -> RayColors:
+    """Draw the rays before a background that changes from step to step.
+
+    A background that is always the same would pass for matter of its colour.
+    """
+    count = len(batch.rays)
+    background = torch.rand(3, generator=random).expand(count, 3)
+    guide = Guide(batch.distances, batch.stds) if guided else None
+    return render_rays(
+        fit.parts(batch.rays, STEP, only_still),
+        batch.times,
+        background=background,
+        jitter=torch.rand(count, generator=random),
+        guide=guide,
+    )
+
+
+def losses(seen: RayColors, batch: Batch, config: DepthConfig) -> dict[str, Tensor]:
+    """Give the terms of the loss: of colours, and of depths where they are known.
+
+    Colours by the mean square (the original's). Depths as `fourfold.fields.depth_losses` has
+    them; unlike the original's they have a gradient.
+    """
+    terms = {"color": (seen.colors - batch.colors).square().mean()}
+    if not bool(torch.isfinite(batch.distances).any()) or config.weight == 0.0:
+        return terms
+    if config.loss != "distribution":
+        terms["depth"] = config.weight * expected_depth_loss(
+            seen.weights, seen.samples, batch.distances, batch.confidences
+        )
+    if config.loss != "expected":
+        terms["termination"] = config.weight * ray_distribution_loss(
+            seen.weights, seen.samples, batch.distances, batch.stds, batch.confidences
+        )
+    return terms

@@ -1,0 +1,335 @@
+"""Train mixvoxels: the still voxels on what stands still, then both on all frames."""
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from fourfold.capture import Capture, FrameStore, store_frames
+from fourfold.fields import Space, VoxelField, warm_up
+from fourfold.methods.mixvoxels.config import MixVoxelsConfig
+from fourfold.methods.mixvoxels.depth_targets import DepthTargets, read_depth_targets
+from fourfold.methods.mixvoxels.finish import finish_scene, preview, still_depths, volume_objects
+from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer, grid_of
+from fourfold.methods.mixvoxels.footage import (
+    Footage,
+    changing_pixels,
+    read_footage,
+    rig_of,
+    training_views,
+)
+from fourfold.methods.mixvoxels.gaussian_fit import Fit as GaussianFit
+from fourfold.methods.mixvoxels.gaussian_train import STAGE, fit_gaussians, gaussian_objects
+from fourfold.methods.mixvoxels.space_choice import choose_space, nearest_distance
+from fourfold.methods.mixvoxels.step import Batch, PixelSource, losses, see
+from fourfold.methods.mixvoxels.voxel_motion import project_motion
+from fourfold.training import (
+    COMPILE,
+    Checkpoint,
+    Progress,
+    Run,
+    check_first_stage,
+    check_scene,
+    deterministic,
+    exponential,
+    generator,
+    parse_stages,
+    require_previous,
+    stage_is_done,
+)
+
+STAGES: dict[str, tuple[str, ...]] = {"voxels": ("still", "moving"), "gaussians": (STAGE,)}
+"""The stages of each geometry, in their order."""
+STILL_SHARE = 0.4
+"""Share of the iterations in which the still voxels are fitted alone."""
+COARSE_SHARE = 0.4
+"""Share of the still stage on a grid of half the resolution."""
+PRUNE_AT = (0.25, 0.4, 0.7, 1.0)
+"""Shares of the still stage after which empty voxels are dropped."""
+CHANGING_SHARE = 0.5
+"""Share of the rays of the second stage that go through pixels which change."""
+DEPTH_SHARE = 0.25
+"""Share of the rays that go through pixels of known depth."""
+TV_DENSITY, TV_COLOR, TV_TIME = 2e-9, 2e-8, 0.5
+"""Total variation: of densities and of colours, per pair of neighbours; in time, relative to it."""
+LAST_RATE = 0.1
+"""The learning rate at the end of a stage, relative to its start."""
+CHECKPOINT_SECONDS = 20.0
+"""A kill loses little more work than this; when a checkpoint is written changes no result."""
+LOG_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that a training needs beside its fit; the same for every stage."""
+
+    footage: Footage
+    config: MixVoxelsConfig
+
+    @cached_property
+    def space(self) -> Space:
+        """Where the voxels are."""
+        return choose_space(self.footage, self.config.voxels.space)
+
+    @cached_property
+    def deviations(self) -> list[Float[Tensor, "H W"]]:
+        """How much each pixel of each view changes over time."""
+        if self.footage.num_frames == 1:
+            sizes = self.footage.sizes.tolist()
+            return [torch.zeros(height, width) for width, height in sizes]
+        return [torch.from_numpy(self.footage.store.deviation(view)) for view in self.footage.views]
+
+    @cached_property
+    def changing(self) -> list[Bool[Tensor, "H W"]]:
+        """Which pixels of each view change over time."""
+        return changing_pixels(self.deviations, self.config.voxels.variation_threshold)
+
+    @cached_property
+    def still_images(self) -> list[Float[Tensor, "H W 3"]]:
+        """Each view without what moves."""
+        store, target = self.footage.store, self.config.voxels.still_target
+        if self.footage.num_frames == 1:
+            target = str(self.footage.frames[0])
+        images = []
+        for view in self.footage.views:
+            if target.isdigit():
+                frame = min(int(target), store.num_frames - 1)
+                image = torch.from_numpy(store.image(frame, view).copy()).float() / 255
+            elif target == "mean":
+                image = torch.from_numpy(store.mean(view))
+            else:
+                image = torch.from_numpy(store.median(view))
+            images.append(image)
+        return images
+
+    @cached_property
+    def targets(self) -> DepthTargets | None:
+        """Known depths."""
+        return read_depth_targets(self.footage, self.config, self.changing)
+
+    @cached_property
+    def pixels(self) -> PixelSource:
+        """What rays are drawn from."""
+        near = nearest_distance(self.footage)
+        return PixelSource(self.footage, near, self.changing, self.targets, self.still_images)
+
+
+def train(capture: Capture, out: Path, config: MixVoxelsConfig, overwrite: bool) -> Run:
+    """Turn a multi-camera capture into a scene, or go on where a run was stopped.
+
+    Raises:
+        InputError: fewer than two cameras, cameras without poses, depths that do not fit.
+        UsageError: unknown stages, a setting out of its range, or ``out`` is a run with other
+            settings.
+        ResultError: the scene is empty or not finite.
+    """
+    config.check()
+    known = STAGES[config.geometry]
+    stages = parse_stages(config.stages or ",".join(known), known)
+    check_first_stage(stages, known, out, overwrite)
+    # Which stages run now is no property of the result.
+    config = replace(config, stages="")
+    rig = rig_of(capture, config.static)
+    training_views(rig)  # says what is wrong with them before a run is made
+    run = Run.open(
+        out,
+        method="mixvoxels",
+        config=config,
+        capture_path=capture.path,
+        capture_fingerprint=capture.fingerprint(),
+        overwrite=overwrite,
+    )
+    with run, deterministic():
+        with run.stopwatch.lap(COMPILE), Progress(1, "compiling kernels (once per machine)") as bar:
+            warm_up()
+            bar.advance()
+        with run.stopwatch.lap("frames"):
+            store = _store(rig, run)
+        frames = range(1 if config.static else rig.num_frames)
+        material = Material(read_footage(rig, store, frames), config)
+        for stage in stages:
+            _run_stage(stage, material, run)
+    return run
+
+
+def _store(rig: Capture, run: Run) -> FrameStore:
+    """Decode the frames into the run, saying what disk they take."""
+    folder = run.path / "frames"
+    count = len(rig.views) * rig.num_frames
+    with Progress(count, "decoding frames") as bar:
+        return store_frames(
+            rig,
+            folder,
+            say=lambda line: print(f"note: {line}", file=sys.stderr),
+            progress=lambda done, total: bar.update(done),
+        )
+
+
+def _run_stage(stage: str, material: Material, run: Run) -> None:
+    """Run a stage, or what is left of it."""
+    checkpoint, known = run.latest_checkpoint(), STAGES[material.config.geometry]
+    last = stage == known[-1]
+    if not stage_is_done(checkpoint, stage, known):
+        require_previous(checkpoint, stage, known)
+        with run.stopwatch.lap(stage):
+            fit = _fit(stage, material, run, checkpoint)
+            if last:
+                _save_scene(fit, material, run)
+        run.save_checkpoint(stage, 0, fit.tensors(), {"done": True})
+    elif last and checkpoint is not None and not run.scene_folder.exists():
+        _save_scene(_restore(material, checkpoint), material, run)
+
+
+def _fit(
+    stage: str, material: Material, run: Run, checkpoint: Checkpoint | None
+) -> Fit | GaussianFit:
+    if stage == STAGE:
+        return fit_gaussians(material.footage, run, material.config, checkpoint, material.targets)
+    if stage == "still":
+        return fit_still(material, run, checkpoint)
+    assert checkpoint is not None
+    return fit_moving(material, run, checkpoint)
+
+
+def _restore(material: Material, checkpoint: Checkpoint) -> Fit | GaussianFit:
+    if material.config.geometry == "gaussians":
+        return GaussianFit.restore(checkpoint.tensors)
+    return Fit.restore(material.space, checkpoint.tensors)
+
+
+def fit_still(material: Material, run: Run, checkpoint: Checkpoint | None) -> Fit:
+    """Fit the still voxels to the pictures without what moves, coarse to fine."""
+    config, size = material.config, material.config.size
+    share = 1.0 if material.footage.num_frames == 1 else STILL_SHARE
+    steps = max(int(share * size.iterations), 1)
+    refine_at = int(COARSE_SHARE * steps)
+    prunes = {int(share * steps) for share in PRUNE_AT}
+    fine = grid_of(material.space, size.resolution)
+    if checkpoint is None:
+        coarse = grid_of(material.space, max(size.resolution // 2, 16))
+        voxels = VoxelField.dense(coarse, degree=config.voxels.harmonics, alpha=FRESH_ALPHA)
+        fit, first = Fit(material.space, Layer(voxels)), 0
+    else:
+        fit, first = Fit.restore(material.space, checkpoint.tensors), checkpoint.step
+    rate = exponential(1.0, LAST_RATE, steps)
+    with Progress(steps, "still", start=first) as bar:
+        watch = _Watch(run, "still", bar)
+        for step in range(first, steps):
+            if step == refine_at:
+                fit.still.upsample(fine)
+            fit.still.set_rate(config.voxels.learning_rate * rate(step))
+            random = generator(config.seed, "still", step)
+            batch = material.pixels.still(size.rays, _depth_share(material), random)
+            terms = _descend(fit, batch, random, material, only_still=True)
+            _step(fit.layers[:1], material)
+            if step + 1 in prunes:
+                fit.still.prune()
+            watch.after(step, terms, fit)
+    run.preview("still", preview(fit, material.footage, 0, only_still=True))
+    return fit
+
+
+def fit_moving(material: Material, run: Run, checkpoint: Checkpoint) -> Fit:
+    """Fit both kinds of voxels to all frames; what moves in blocks of frames, if they are many."""
+    config, size = material.config, material.config.size
+    fit = Fit.restore(material.space, checkpoint.tensors)
+    if material.footage.num_frames == 1:
+        return fit
+    first = checkpoint.step if checkpoint.stage == "moving" else 0
+    if first == 0:
+        fit.moving = _find_moving(fit, material)
+        fit.still.restart()
+    if fit.moving is None:
+        return fit
+    frames = (0, material.footage.num_frames)
+    steps = size.iterations - int(STILL_SHARE * size.iterations)
+    rate = exponential(0.5, 0.5 * LAST_RATE, steps)
+    with Progress(steps, "moving", start=first) as bar:
+        watch = _Watch(run, "moving", bar)
+        for step in range(first, steps):
+            for layer, factor in zip(fit.layers, (0.5, 2.0), strict=True):
+                layer.set_rate(config.voxels.learning_rate * rate(step) * factor)
+            random = generator(config.seed, "moving", step)
+            batch = material.pixels.moving(
+                size.rays, CHANGING_SHARE, _depth_share(material), frames, random
+            )
+            terms = _descend(fit, batch, random, material)
+            _step(fit.layers, material)
+            if step + 1 in {int(share * steps) for share in PRUNE_AT}:
+                fit.still.prune()
+                fit.moving.prune()
+            watch.after(step, terms, fit)
+    run.preview("moving", preview(fit, material.footage, material.footage.num_frames // 2))
+    return fit
+
+
+def _find_moving(fit: Fit, material: Material) -> Layer | None:
+    """Make voxels where cameras see change; None where they see none."""
+    footage, config = material.footage, material.config
+    resolution = grid_of(material.space, config.size.resolution)
+    cameras = [row[0] for row in footage.cameras]
+    surfaces = still_depths(fit, cameras)
+    mask = project_motion(material.space, resolution, cameras, material.changing, surfaces)
+    if not bool(mask.any()):
+        return None
+    times = [float(frame) for frame in range(footage.num_frames)]
+    return Layer(VoxelField.at_voxels(mask, times, alpha=FRESH_ALPHA), mask)
+
+
+def _depth_share(material: Material) -> float:
+    return 0.0 if material.targets is None else DEPTH_SHARE
+
+
+def _descend(
+    fit: Fit,
+    batch: Batch,
+    random: torch.Generator,
+    material: Material,
+    only_still: bool = False,
+) -> dict[str, float]:
+    """Draw a batch, and leave the gradients of its loss."""
+    settings = material.config.depth_loss
+    seen = see(fit, batch, random, settings.guided, only_still)
+    terms = losses(seen, batch, settings)
+    total = torch.stack(list(terms.values())).sum()
+    total.backward()
+    return {name: float(term.detach()) for name, term in (terms | {"loss": total}).items()}
+
+
+def _step(layers: Sequence[Layer], material: Material) -> None:
+    weight = material.config.voxels.tv_weight
+    for layer in layers:
+        layer.step(weight * TV_DENSITY, weight * TV_COLOR, TV_TIME)
+
+
+@dataclass
+class _Watch:
+    """Logs, shows and saves the course of a stage."""
+
+    run: Run
+    stage: str
+    progress: Progress
+    saved: float = field(default_factory=time.monotonic)
+
+    def after(self, step: int, terms: dict[str, float], fit: Fit) -> None:
+        """Take note of a step that is done."""
+        self.progress.update(step + 1, loss=terms["loss"])
+        if step % LOG_EVERY == 0:
+            self.run.log(self.stage, step, **terms)
+        if time.monotonic() - self.saved > CHECKPOINT_SECONDS:
+            self.run.save_checkpoint(self.stage, step + 1, fit.tensors())
+            self.saved = time.monotonic()
+
+
+def _save_scene(fit: Fit | GaussianFit, material: Material, run: Run) -> None:
+    footage = material.footage
+    objects = volume_objects(fit) if isinstance(fit, Fit) else gaussian_objects(fit, footage)
+    scene = finish_scene(objects, footage, material.config)
+    check_scene(scene)
+    scene.save(run.scene_folder)
