@@ -28,7 +28,7 @@ CONFIG = MixVoxelsConfig(gaussians=GaussianConfig(max_gaussians=2000))
 
 
 def new_fit() -> Fit:
-    return Fit.of(first_gaussians(), UNIT)
+    return Fit.of(first_gaussians(), UNIT, len(cameras()))
 
 
 def task(steps: int, targets: DepthTargets | None = None) -> Task:
@@ -53,7 +53,7 @@ def test_only_movers_of_a_time_are_drawn():
 def test_a_scene_without_movers_has_only_a_background():
     start = first_gaussians()
     empty = start.moving.select(torch.zeros(0, dtype=torch.long))
-    fit = Fit.of(replace_moving(start, empty), UNIT)
+    fit = Fit.of(replace_moving(start, empty), UNIT, len(cameras()))
     assert list(fit.shown(0.0)) == [BACKGROUND]
     terms = gaussian_step(fit, task(10), 0)
     assert terms["loss"] > 0

@@ -11,8 +11,9 @@ from tests.methods.mixvoxels.ballroom import RADIUS, RED, ball, cameras, shots, 
 LOW, HIGH = torch.tensor([-3.0, -2.0, 1.0]), torch.tensor([3.0, 1.0, 6.0])
 
 
-def silhouettes(frame: int) -> Silhouettes:
-    return Silhouettes(shots(), frame, [still(view)[1] for view in range(len(cameras()))])
+def silhouettes(frame: int, every: int = 1) -> Silhouettes:
+    depths = [still(view)[1][::every, ::every] for view in range(len(cameras()))]
+    return Silhouettes(shots(), frame, depths)
 
 
 def test_the_hull_is_where_the_ball_is():
@@ -35,6 +36,12 @@ def test_what_is_in_front_has_the_colour_of_the_ball():
     # the far side of the hull is seen by nobody
     depth = cells[:, 2]
     assert float(depth[shown].mean()) < float(depth[~shown].mean()) - 0.2
+
+
+def test_still_depth_of_another_size_hides_the_same():
+    fine, _ = carve(silhouettes(1), LOW, HIGH)
+    coarse, _ = carve(silhouettes(1, every=4), LOW, HIGH)
+    assert abs(len(fine) - len(coarse)) < 0.1 * len(fine)
 
 
 def test_where_nothing_moves_there_is_no_hull():

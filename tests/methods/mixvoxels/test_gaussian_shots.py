@@ -78,10 +78,10 @@ def test_cameras_that_move_are_refused():
 def test_nothing_stands_before_a_lens():
     shots = Shots([CAMERA], 1, lambda view, frame: np.zeros(0, np.uint8), [], [], [(CAMERA, 2.0)])
     points = {
-        (0.0, 0.0, 0.9): True,  # before the lens, nearer than half of the nearest depth
-        (0.0, 0.0, 1.1): False,
+        (0.0, 0.0, 1.7): True,  # before the lens, nearer than the nearest depth
+        (0.0, 0.0, 1.9): False,
         (3.0, 0.0, 0.9): False,  # beside the picture
-        (0.0, 0.0, -0.2): True,  # in the camera's body
+        (0.0, 0.0, -0.1): True,  # in the camera's body
         (0.0, 0.0, -0.9): False,
     }
     assert shots.blocking(torch.tensor(list(points))).tolist() == list(points.values())

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from fourfold.methods.mixvoxels.gaussian_start import Start
@@ -22,10 +22,11 @@ RATES: dict[str, tuple[float, float]] = {
     "log_scales": (0.01, 0.002),
     "logit_opacities": (0.05, 0.01),
     "colors": (0.02, 0.002),
-    "tints": (0.002, 0.0002),
+    "tints": (0.0005, 0.00005),
     "centers": (0.01, 0.001),
     "log_durations": (0.01, 0.002),
     "velocities": (0.05, 0.005),
+    "exposures": (0.002, 0.0002),
 }
 LENGTHS = ("means", "velocities")
 SURFACE = ("means", "quaternions", "log_scales", "logit_opacities")
@@ -44,34 +45,39 @@ class Fit:
     `Gaussians`, with `colors` (N,1,3) the constant harmonic and `tints` (N,3,3) those of degree 1,
     and of `SpacetimeMotion`. `unit`: scene units per pixel. `pulls`: how strongly pictures pulled
     at each Gaussian since the last densification. `drawn`: the rows that were drawn last.
+    `exposures` (V,2,3): gain and offset of each camera's colours, beyond those of all together.
     """
 
     leaves: dict[str, dict[str, Tensor]]
     unit: float
+    exposures: Float[Tensor, "V 2 3"]
     optimizers: dict[tuple[str, str], torch.optim.Adam] = field(default_factory=dict)
     pulls: dict[str, DensifyState] = field(default_factory=dict)
     drawn: dict[str, Int[Tensor, " M"]] = field(default_factory=dict)
 
     @staticmethod
-    def of(start: Start, unit: float) -> "Fit":
+    def of(start: Start, unit: float, num_views: int) -> "Fit":
         """Make leaves of the first Gaussians."""
         leaves = {BACKGROUND: _split(start.background)}
         if len(start.moving):
             timed = {name: getattr(start.motion, name) for name in TIMED}
             leaves[MOVING] = _split(start.moving) | timed
-        return Fit._with_leaves(leaves, unit)
+        return Fit._with_leaves(leaves, unit, torch.zeros(num_views, 2, 3))
 
     @staticmethod
-    def _with_leaves(leaves: Mapping[str, Mapping[str, Tensor]], unit: float) -> "Fit":
+    def _with_leaves(
+        leaves: Mapping[str, Mapping[str, Tensor]], unit: float, exposures: Float[Tensor, "V 2 3"]
+    ) -> "Fit":
         own = {
-            owner: {name: t.detach().clone().requires_grad_() for name, t in group.items()}
+            owner: {name: _leaf(tensor) for name, tensor in group.items()}
             for owner, group in leaves.items()
         }
-        fit = Fit(own, unit)
+        fit = Fit(own, unit, _leaf(exposures))
         for owner, group in own.items():
             fit.pulls[owner] = DensifyState.zeros(len(group["means"]))
             for name, leaf in group.items():
-                fit.optimizers[owner, name] = torch.optim.Adam([leaf], 0.0, eps=1e-15, fused=True)
+                fit.optimizers[owner, name] = _optimizer(leaf)
+        fit.optimizers["cameras", "exposures"] = _optimizer(fit.exposures)
         return fit
 
     @property
@@ -98,6 +104,11 @@ class Fit:
             self.drawn[MOVING] = rows
             shown[MOVING] = _motion(part).apply(_join(part), time, slice(None))
         return shown
+
+    def exposed(self, drawn: Float[Tensor, "H W 3"], view: int) -> Float[Tensor, "H W 3"]:
+        """Give a drawing as a camera would have taken it; in the mean they take it as it is."""
+        gain, offset = self.exposures[view] - self.exposures.mean(0)
+        return drawn * (1 + gain) + offset
 
     def set_rates(self, progress: float) -> None:
         """Set every learning rate for a point of the way, 0 to 1."""
@@ -127,7 +138,12 @@ class Fit:
                 },
                 "pulls": {"gradient_sum": pulls.gradient_sum, "views": pulls.views},
             }
-        return {"owners": owners, "unit": torch.tensor(self.unit, dtype=torch.float64)}
+        adam = adam_state(self.optimizers["cameras", "exposures"])
+        return {
+            "owners": owners,
+            "exposures": {"values": self.exposures, "adam": adam},
+            "unit": torch.tensor(self.unit, dtype=torch.float64),
+        }
 
     @staticmethod
     def restore(tensors: Mapping[str, Any]) -> "Fit":
@@ -137,7 +153,9 @@ class Fit:
             owner: {name: saved["values"] for name, saved in state["leaves"].items()}
             for owner, state in owners.items()
         }
-        fit = Fit._with_leaves(values, float(tensors["unit"]))
+        exposures = tensors["exposures"]
+        fit = Fit._with_leaves(values, float(tensors["unit"]), exposures["values"])
+        load_adam_state(fit.optimizers["cameras", "exposures"], exposures["adam"])
         for owner, state in owners.items():
             fit.pulls[owner] = DensifyState(**{k: v.clone() for k, v in state["pulls"].items()})
             for name, saved in state["leaves"].items():
@@ -156,6 +174,14 @@ class Fit:
         elapsed = (time - group["centers"]) / group["log_durations"].exp()
         opacities = torch.sigmoid(group["logit_opacities"]) * torch.exp(-elapsed.square() / 2)
         return torch.nonzero(opacities > FAINTEST)[:, 0]
+
+
+def _leaf(tensor: Tensor) -> Tensor:
+    return tensor.detach().clone().requires_grad_()
+
+
+def _optimizer(leaf: Tensor) -> torch.optim.Adam:
+    return torch.optim.Adam([leaf], 0.0, eps=1e-15, fused=True)
 
 
 def _split(gaussians: Gaussians) -> dict[str, Tensor]:

@@ -30,7 +30,7 @@ class Silhouettes:
     def __init__(
         self, shots: Shots, frame: int, surfaces: Sequence[Float[Tensor, "h w"] | None]
     ) -> None:
-        """`surfaces`: each view's still depth at its reduced size, NaN where unknown."""
+        """`surfaces`: each view's still depth in any size, NaN where unknown, None if nowhere."""
         self.cameras: list[Camera] = []
         self.images: list[Float[Tensor, "h w 3"]] = []
         self.distances: list[Float[Tensor, "h w"]] = []
@@ -42,7 +42,8 @@ class Silhouettes:
             self.cameras.append(camera)
             self.images.append(image)
             self.distances.append(pixels_from(torch.from_numpy(opened > 0)))
-        self.surfaces = surfaces
+        pairs = zip(surfaces, self.cameras, strict=True)
+        self.surfaces = [None if each is None else _sized(each, camera) for each, camera in pairs]
 
     def holds(self, points: Float[Tensor, "N 3"], spacing: float) -> Bool[Tensor, " N"]:
         """Say at which points almost every camera that sees them sees something move."""
@@ -96,6 +97,11 @@ def paint(
         total[index[shown]] += image[y[shown], x[shown]]
         count[index[shown]] += 1
     return total / count.clamp_min(1)[:, None], count > 0
+
+
+def _sized(depth: Float[Tensor, "H W"], camera: Camera) -> Float[Tensor, "h w"]:
+    size = (camera.width, camera.height)
+    return torch.from_numpy(cv2.resize(depth.numpy(), size, interpolation=cv2.INTER_NEAREST))
 
 
 def _nearest(

@@ -16,9 +16,9 @@ from fourfold.methods.mixvoxels.space_choice import focus_point
 
 NEAREST, FARTHEST = 0.3, 4.0
 """Depths where none are known, as shares of the distance to what all cameras look at."""
-CLEAR = 0.5
+CLEAR = 0.9
 """Share of the nearest depth up to which there is nothing before a lens."""
-HOUSING = 0.15
+HOUSING = 0.1
 """Share of the nearest depth around a lens, also beside and behind it, in which nothing else is."""
 MARGIN = 0.15
 """Share of a picture's sides beyond which nothing reaches into it."""

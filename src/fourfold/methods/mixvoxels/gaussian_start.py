@@ -17,7 +17,7 @@ from fourfold.training import Progress, generator
 
 OPACITY = 0.6
 """Opacity of first Gaussians: most of them are about right."""
-STILL_SHARE, MOVING_SHARE = 0.5, 0.25
+STILL_SHARE, MOVING_SHARE = 0.4, 0.3
 """Shares of all Gaussians there may be that the first ones take; the rest grows."""
 MOST_KEYS = 16
 """Frames, evenly spread, in which moving Gaussians start."""

@@ -53,7 +53,7 @@ def gaussian_step(fit: Fit, task: Task, step: int) -> dict[str, float]:
     view, frame = choose_picture(shots, step, task.config.seed)
     camera, image = shots.seen_by(view, frame, 2 if progress < COARSE_SHARE else 1)
     drawing = draw_fit(fit, camera, float(frame), task.color, depth=task.targets is not None)
-    terms = _terms(drawing, image, camera, task, view)
+    terms = _terms(fit, drawing, image, camera, task, view)
     loss = sum(terms.values(), torch.zeros(()))
     loss.backward()
     watch(fit, drawing, camera)
@@ -82,9 +82,14 @@ def draw_fit(
 
 
 def _terms(
-    drawing: Drawing, image: Float[Tensor, "H W 3"], camera: Camera, task: Task, view: int
+    fit: Fit,
+    drawing: Drawing,
+    image: Float[Tensor, "H W 3"],
+    camera: Camera,
+    task: Task,
+    view: int,
 ) -> dict[str, Tensor]:
-    drawn, share = drawing.outputs["rgb"], task.config.gaussians.ssim_weight
+    drawn, share = fit.exposed(drawing.outputs["rgb"], view), task.config.gaussians.ssim_weight
     terms = {"color": (1 - share) * (drawn - image).abs().mean()}
     if share:
         terms["ssim"] = share * ssim_loss(drawn, image)

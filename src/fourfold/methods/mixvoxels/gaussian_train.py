@@ -47,7 +47,7 @@ def fit_gaussians(
     if checkpoint is None:
         with Progress(start_steps(task.shots), "first Gaussians") as bar:
             start = start_gaussians(task.shots, most, config.seed, bar)
-        first, fit = 0, Fit.of(start, _unit(task.shots, start))
+        first, fit = 0, Fit.of(start, _unit(task.shots, start), task.shots.num_views)
     else:
         first, fit = checkpoint.step, Fit.restore(checkpoint.tensors)
     saved = time.monotonic()
