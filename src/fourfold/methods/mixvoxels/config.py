@@ -22,7 +22,7 @@ class Size:
 
 
 PRESETS: dict[str, Size] = {
-    "tiny": Size(96, 350, 4096),
+    "tiny": Size(64, 400, 2048),
     "small": Size(160, 1500, 4096),
     "medium": Size(224, 5000, 4096),
     "large": Size(320, 15000, 8192),
@@ -55,7 +55,7 @@ class VoxelConfig:
     """Weight of total variation, relative to the default of each stage."""
     block_frames: int = 64
     """Frames whose moving voxels are fitted at a time; longer clips go block by block."""
-    learning_rate: float = 0.1
+    learning_rate: float = 0.5
     """Learning rate of the voxels at the first step of a stage."""
 
 

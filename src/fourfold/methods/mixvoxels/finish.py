@@ -11,7 +11,6 @@ from fourfold.geometry import Camera
 from fourfold.methods.mixvoxels.config import MixVoxelsConfig
 from fourfold.methods.mixvoxels.fit import Fit, Layer
 from fourfold.methods.mixvoxels.footage import Footage
-from fourfold.methods.mixvoxels.step import STEP
 from fourfold.scene import (
     BACKGROUND,
     Scene,
@@ -23,6 +22,8 @@ from fourfold.scene import (
 from fourfold.scene.parts import MOVING
 from fourfold.training import to_plain
 
+STEP = 0.5
+"""Length of the pieces of rays in the scene, in voxels."""
 SHOWN_ALPHA = 1e-3
 """Voxels of less alpha, with all their neighbours, are left out of the scene."""
 SEEN_AT = 200

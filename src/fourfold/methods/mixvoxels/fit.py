@@ -16,7 +16,7 @@ FRESH_ALPHA = 5e-3
 """Alpha of a voxel at first: a ray through a coarse grid loses half of its light."""
 PRUNE_ALPHA = 1e-2
 """Voxels of less alpha, with all their neighbours, are dropped."""
-DENSITY_RATE = 5.0
+DENSITY_RATE = 2.0
 """Learning rate of densities, relative to that of colours: they have farther to go."""
 
 
@@ -46,6 +46,13 @@ class Layer:
     def set_rate(self, rate: float) -> None:
         """Set the learning rate of the densities, and that of the colours by it."""
         self.optimizer.rates = {"densities": DENSITY_RATE * rate, "harmonics": rate}
+
+    @torch.no_grad()
+    def clear(self, where: Bool[Tensor, "X Y Z"]) -> None:
+        """Make some voxels fresh: nearly transparent, grey."""
+        rows = self.voxels.index[where & self.voxels.filled].long()
+        self.voxels.densities[rows] = 0.0
+        self.voxels.harmonics[rows] = 0.0
 
     def prune(self) -> None:
         """Drop voxels in which nothing is, and leave them out of the rays."""

@@ -22,8 +22,8 @@ from fourfold.methods.mixvoxels.depth_targets import DepthTargets
 from fourfold.methods.mixvoxels.fit import Fit
 from fourfold.methods.mixvoxels.footage import Footage
 
-STEP = 0.5
-"""Length of the pieces of rays, in voxels."""
+STEP = 1.0
+"""Length of the pieces of rays in training, in voxels; they are shifted from step to step."""
 
 
 @dataclass(frozen=True)

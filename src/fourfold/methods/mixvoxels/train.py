@@ -56,10 +56,12 @@ CHANGING_SHARE = 0.5
 """Share of the rays of the second stage that go through pixels which change."""
 DEPTH_SHARE = 0.25
 """Share of the rays that go through pixels of known depth."""
-TV_DENSITY, TV_COLOR, TV_TIME = 2e-9, 2e-8, 0.5
+TV_DENSITY, TV_COLOR, TV_TIME = 2e-8, 2e-8, 0.1
 """Total variation: of densities and of colours, per pair of neighbours; in time, relative to it."""
 LAST_RATE = 0.1
 """The learning rate at the end of a stage, relative to its start."""
+RATES = (0.3, 1.0)
+"""Learning rates of the still and of the moving voxels in the second stage, relative."""
 CHECKPOINT_SECONDS = 20.0
 """A kill loses little more work than this; when a checkpoint is written changes no result."""
 LOG_EVERY = 10
@@ -244,16 +246,19 @@ def fit_moving(material: Material, run: Run, checkpoint: Checkpoint) -> Fit:
     first = checkpoint.step if checkpoint.stage == "moving" else 0
     if first == 0:
         fit.moving = _find_moving(fit, material)
+        if fit.moving is not None:
+            # what is always covered there looks still, and would stand in the movers' way
+            fit.still.clear(fit.moving.voxels.filled)
         fit.still.restart()
     if fit.moving is None:
         return fit
     frames = (0, material.footage.num_frames)
     steps = size.iterations - int(STILL_SHARE * size.iterations)
-    rate = exponential(0.5, 0.5 * LAST_RATE, steps)
+    rate = exponential(1.0, LAST_RATE, steps)
     with Progress(steps, "moving", start=first) as bar:
         watch = _Watch(run, "moving", bar)
         for step in range(first, steps):
-            for layer, factor in zip(fit.layers, (0.5, 2.0), strict=True):
+            for layer, factor in zip(fit.layers, RATES, strict=True):
                 layer.set_rate(config.voxels.learning_rate * rate(step) * factor)
             random = generator(config.seed, "moving", step)
             batch = material.pixels.moving(
