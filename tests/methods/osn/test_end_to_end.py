@@ -12,7 +12,7 @@ import fourfold as ff
 from fourfold.capture import Capture
 from fourfold.errors import UsageError
 from fourfold.methods.osn import evaluate as evaluating
-from fourfold.methods.osn import scoring, train, valid_set
+from fourfold.methods.osn import geometry, scoring, train, valid_set
 from fourfold.methods.osn.evaluate import evaluate
 from fourfold.scene import Scene
 from fourfold.training import Run
@@ -157,7 +157,7 @@ def test_a_stopped_training_goes_on_to_the_same_scene(
     config, reference = replace(WITH_NETWORK, scales=scales), whole.path
     if scales == "network":
         reference = ff.train("osn", capture, out=tmp_path / "whole", config=config).path
-    step, steps = train.round_step, []
+    step, steps = geometry.round_step, []
 
     def watched(*arguments):
         steps.append(len(steps))
@@ -165,7 +165,7 @@ def test_a_stopped_training_goes_on_to_the_same_scene(
             raise StoppedError
         return step(*arguments)
 
-    monkeypatch.setattr(train, "round_step", watched)
+    monkeypatch.setattr(geometry, "round_step", watched)
     monkeypatch.setattr(train, "CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(StoppedError):
         ff.train("osn", capture, out=tmp_path / "run", config=config)

@@ -10,7 +10,7 @@ from fourfold.errors import ResultError
 from fourfold.geometry import rigid_matrix
 from fourfold.methods.osn.config import OSNConfig
 from fourfold.methods.osn.finish import check_scales, corrected_cameras, finish_scene
-from fourfold.methods.osn.fit import Fit
+from fourfold.methods.osn.fit import GaussianFit
 from fourfold.methods.osn.footage import Footage
 from fourfold.methods.osn.scales import make_scale_set
 from fourfold.scene import ScaleSet, Scene
@@ -21,21 +21,21 @@ from tests.methods.osn.short import QUICK
 
 
 @pytest.fixture(scope="module")
-def fit(footage: Footage) -> Fit:
+def fit(footage: Footage) -> GaussianFit:
     return first_fit(footage)
 
 
 @pytest.fixture(scope="module")
-def scale_set(footage: Footage, fit: Fit) -> ScaleSet:
+def scale_set(footage: Footage, fit: GaussianFit) -> ScaleSet:
     return make_scale_set(fit, footage, QUICK, None, 0)
 
 
-def finished(fit: Fit, footage: Footage, capture: Capture, scale_set: ScaleSet) -> Scene:
+def finished(fit: GaussianFit, footage: Footage, capture: Capture, scale_set: ScaleSet) -> Scene:
     return finish_scene(fit, footage, capture, scale_set, OSNConfig())
 
 
 @pytest.fixture(scope="module")
-def scene(fit: Fit, footage: Footage, capture: Capture, scale_set: ScaleSet) -> Scene:
+def scene(fit: GaussianFit, footage: Footage, capture: Capture, scale_set: ScaleSet) -> Scene:
     return finished(fit, footage, capture, scale_set)
 
 
@@ -114,7 +114,9 @@ def test_cameras_between_registered_frames_are_corrected_too(footage: Footage):
     torch.testing.assert_close(step, torch.tensor([-0.5, 0.0, 0.0]), atol=1e-5, rtol=0)
 
 
-def test_an_empty_body_is_no_result(fit: Fit, footage: Footage, capture: Capture, scale_set):
+def test_an_empty_body_is_no_result(
+    fit: GaussianFit, footage: Footage, capture: Capture, scale_set
+):
     scene = finished(fit, footage, capture, scale_set)
     blue = scene.objects[1]
     empty = replace(blue, geometry=blue.geometry.select(slice(0, 0)))
@@ -148,7 +150,7 @@ def test_a_scene_without_objects_has_valid_scales(scene: Scene):
 
 
 def test_a_camera_on_its_side_says_where_up_is(
-    fit: Fit, footage: Footage, capture: Capture, scale_set: ScaleSet
+    fit: GaussianFit, footage: Footage, capture: Capture, scale_set: ScaleSet
 ):
     turn = torch.tensor([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     turned = rigid_matrix(turn, torch.zeros(3))

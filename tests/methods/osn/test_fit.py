@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from fourfold.geometry import axis_angle_to_quaternion, quaternion_to_matrix
 from fourfold.methods.osn.config import BodyConfig
-from fourfold.methods.osn.drawing import draw_alone, draw_together
-from fourfold.methods.osn.fit import GROWTH, JOINTS, RATES, Fit
+from fourfold.methods.osn.fit import GROWTH, JOINTS, RATES, GaussianFit
 from fourfold.methods.osn.footage import Footage
 from fourfold.methods.osn.step import bootstrap_step, round_step
 from fourfold.training import flatten, unflatten
@@ -21,12 +20,12 @@ BLACK = torch.zeros(3)
 
 
 @pytest.fixture(scope="module")
-def start(footage: Footage) -> Fit:
+def start(footage: Footage) -> GaussianFit:
     """A fit that no test changes."""
     return first_fit(footage)
 
 
-def test_poses_are_given_as_they_are_before_any_correction(footage: Footage, start: Fit):
+def test_poses_are_given_as_they_are_before_any_correction(footage: Footage, start: GaussianFit):
     for index, body in enumerate(start.bodies):
         for frame in (0, 5):
             assert torch.equal(body.camera_from_object(frame), footage.poses[index, frame])
@@ -53,12 +52,12 @@ def test_a_correction_turns_and_shifts_by_so_many_pixels(footage: Footage):
 @torch.no_grad()
 @given(scale=st.floats(0.3, 3.0), frame=st.integers(0, 5))
 def test_a_scale_leaves_the_picture_and_the_depth_in_own_units(
-    footage: Footage, start: Fit, scale: float, frame: int
+    footage: Footage, start: GaussianFit, scale: float, frame: int
 ):
     camera, one = footage.cameras[frame], torch.ones(3)
     scaled = torch.tensor([1.0, 1.0, scale])
-    before = draw_together(start, camera, frame, [2], one, BLACK)
-    after = draw_together(start, camera, frame, [2], scaled, BLACK)
+    before = start.draw_together(camera, frame, [2], one, BLACK)
+    after = start.draw_together(camera, frame, [2], scaled, BLACK)
     torch.testing.assert_close(after.colors, before.colors, atol=2e-3, rtol=0)
     torch.testing.assert_close(after.alpha, before.alpha, atol=2e-3, rtol=0)
     inside = before.alpha > 0.5
@@ -69,8 +68,8 @@ def test_a_scale_leaves_the_picture_and_the_depth_in_own_units(
 
 
 @torch.no_grad()
-def test_a_body_alone_is_drawn_as_it_is(footage: Footage, start: Fit):
-    drawing = draw_alone(start.bodies[1], footage.cameras[0], 0)
+def test_a_body_alone_is_drawn_as_it_is(footage: Footage, start: GaussianFit):
+    drawing = start.bodies[1].draw_alone(footage.cameras[0], 0)
     seen = footage.labels[0] == 1
     inner = seen & (drawing.alpha > 0.9)
     assert int(inner.sum()) > 0.6 * int(seen.sum())
@@ -83,19 +82,19 @@ def test_a_body_alone_is_drawn_as_it_is(footage: Footage, start: Fit):
 
 
 @torch.no_grad()
-def test_who_is_in_front_depends_on_the_scales(footage: Footage, start: Fit):
+def test_who_is_in_front_depends_on_the_scales(footage: Footage, start: GaussianFit):
     camera = footage.cameras[1]
-    both = (footage.labels[1] == 2) & (draw_alone(start.bodies[1], camera, 1).alpha > 0.9)
+    both = (footage.labels[1] == 2) & (start.bodies[1].draw_alone(camera, 1).alpha > 0.9)
     assert int(both.sum()) > 20
     for scales, front in (([1.0, 2.0, 1.5], 2), ([1.0, 1.5, 2.0], 1)):
-        drawing = draw_together(start, camera, 1, [0, 1, 2], torch.tensor(scales), BLACK)
+        drawing = start.draw_together(camera, 1, [0, 1, 2], torch.tensor(scales), BLACK)
         assert float(drawing.weights[both][:, front].median()) > 0.85
 
 
 @torch.no_grad()
-def test_where_nothing_is_the_color_is_seen(footage: Footage, start: Fit):
-    drawing = draw_together(
-        start, footage.cameras[0], 0, [2], torch.ones(3), torch.tensor([0.2, 0.4, 0.6])
+def test_where_nothing_is_the_color_is_seen(footage: Footage, start: GaussianFit):
+    drawing = start.draw_together(
+        footage.cameras[0], 0, [2], torch.ones(3), torch.tensor([0.2, 0.4, 0.6])
     )
     torch.testing.assert_close(drawing.colors[35, 0], torch.tensor([0.2, 0.4, 0.6]))
     assert float(drawing.alpha[35, 0]) == 0.0
@@ -129,7 +128,7 @@ def test_no_gaussian_grows_beyond_its_bound(footage: Footage):
     torch.testing.assert_close(body.leaves["log_scales"][0].detach(), widest.expand(-1, 3))
 
 
-def steps(fit: Fit, footage: Footage, numbers: range) -> list[float]:
+def steps(fit: GaussianFit, footage: Footage, numbers: range) -> list[float]:
     """Take some steps of both kinds; return the losses."""
     config, losses = BodyConfig(), []
     for number in numbers:
@@ -148,7 +147,7 @@ def test_a_restored_fit_goes_on_bit_for_bit(footage: Footage):
     steps(fit, footage, range(3))
     saved = unflatten({k: v.detach().clone() for k, v in flatten({"fit": fit.state()}).items()})
     after = steps(fit, footage, range(3, 6))
-    restored = Fit.restore(footage, saved["fit"])
+    restored = GaussianFit.restore(footage, saved["fit"])
     assert [body.name for body in restored.bodies] == [*footage.names]
     assert steps(restored, footage, range(3, 6)) == after
     whole, again = (flatten({"fit": each.state()}) for each in (fit, restored))

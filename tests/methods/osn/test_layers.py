@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from fourfold.methods.osn import layers as layers_module
-from fourfold.methods.osn.fit import Fit
+from fourfold.methods.osn.fit import GaussianFit
 from fourfold.methods.osn.footage import UNKNOWN, Footage
 from fourfold.methods.osn.layers import (
     _pair_weights,
@@ -25,12 +25,12 @@ NAN = torch.nan
 
 
 @pytest.fixture(scope="module")
-def fit(footage: Footage) -> Fit:
+def fit(footage: Footage) -> GaussianFit:
     return first_fit(footage)
 
 
 @pytest.mark.parametrize("frame", [1, 3])
-def test_layers_are_the_true_ones_also_where_hidden(footage: Footage, fit: Fit, frame: int):
+def test_layers_are_the_true_ones_also_where_hidden(footage: Footage, fit: GaussianFit, frame: int):
     layers = draw_layers(fit, footage, frame)
     true = PAIR.layers(frame, frame) / torch.tensor(PAIR.units)[:, None, None]
     both = layers.isfinite() & true.isfinite()
@@ -43,7 +43,7 @@ def test_layers_are_the_true_ones_also_where_hidden(footage: Footage, fit: Fit, 
     assert int((hidden & layers[1].isfinite()).sum()) > 0.8 * int(hidden.sum()) > 30
 
 
-def test_a_body_has_no_layer_where_it_is_not_registered(footage: Footage, fit: Fit):
+def test_a_body_has_no_layer_where_it_is_not_registered(footage: Footage, fit: GaussianFit):
     partly = replace(footage, bodies=(*footage.bodies[:2], PAIR.body(2, (0, 1))))
     assert bool(draw_layers(fit, partly, 3)[2].isnan().all())
     assert bool(draw_layers(fit, partly, 1)[2].isfinite().any())
@@ -97,7 +97,7 @@ def test_the_input_is_left_as_it_is():
     assert torch.equal(layers.isnan(), before.isnan())
 
 
-def test_contests_of_the_cards(footage: Footage, fit: Fit):
+def test_contests_of_the_cards(footage: Footage, fit: GaussianFit):
     contests = collect_contests(fit, footage)
     assert contests.names == PAIR.names
     assert contests.scale_ranges == (RANGE, RANGE)
@@ -115,7 +115,7 @@ def test_contests_of_the_cards(footage: Footage, fit: Fit):
     assert found.tolist() == pytest.approx([1.0, wrong, 1.0, wrong], abs=0.05)
 
 
-def test_unknown_pixels_are_no_contests(footage: Footage, fit: Fit):
+def test_unknown_pixels_are_no_contests(footage: Footage, fit: GaussianFit):
     unknown = replace(footage, labels=torch.full_like(footage.labels, UNKNOWN))
     assert int(collect_contests(fit, unknown).counts.sum()) == 0
 
@@ -142,7 +142,7 @@ def test_no_contests_weigh_nothing():
     assert _pair_weights(none, torch.zeros(0).long(), counted).shape == (0,)
 
 
-def test_contested_pixels_are_drawn_with_their_layers(footage: Footage, fit: Fit):
+def test_contested_pixels_are_drawn_with_their_layers(footage: Footage, fit: GaussianFit):
     depths, labels, weights = sample_contested(fit, footage, torch.Generator().manual_seed(0))
     assert len(depths) == len(labels) == len(weights) > 500
     assert bool((depths.isfinite().sum(1) > 1).all())
@@ -152,7 +152,7 @@ def test_contested_pixels_are_drawn_with_their_layers(footage: Footage, fit: Fit
     torch.testing.assert_close(own, torch.full_like(own, 2.0), rtol=0.03, atol=0)
 
 
-def test_a_pair_of_few_pixels_weighs_nothing(footage: Footage, fit: Fit, monkeypatch: Any):
+def test_a_pair_of_few_pixels_weighs_nothing(footage: Footage, fit: GaussianFit, monkeypatch: Any):
     """Blue before the wall in 30 pixels, red before the wall in 3, as many as noise makes."""
     drawn = torch.full((3, 1, 33), NAN)
     drawn[0], drawn[1, 0, :30], drawn[2, 0, 30:] = 8.0, 2.0, 2.0

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from fourfold.methods.osn.body import Drawing
 from fourfold.methods.osn.config import BodyConfig
-from fourfold.methods.osn.drawing import Drawing, draw_together
-from fourfold.methods.osn.fit import Fit
+from fourfold.methods.osn.fit import GaussianFit
 from fourfold.methods.osn.footage import UNKNOWN, Footage
 from fourfold.methods.osn.layers import draw_layers, misordered
 from fourfold.methods.osn.step import (
@@ -112,13 +112,13 @@ def test_depths_of_a_frame_without_key_points_say_nothing(footage: Footage):
     assert float(_depth_term(torch.full((36, 48), 9.0), partly, 2, 3)) == 0.0
 
 
-def moved(fit: Fit, before: list[Tensor]) -> list[bool]:
+def moved(fit: GaussianFit, before: list[Tensor]) -> list[bool]:
     """Say of each body whether a step has changed its colours."""
     pairs = zip(fit.bodies, before, strict=True)
     return [not torch.equal(b.leaves["harmonics"][0].detach(), old) for b, old in pairs]
 
 
-def harmonics(fit: Fit) -> list[Tensor]:
+def harmonics(fit: GaussianFit) -> list[Tensor]:
     for body in fit.bodies:
         body.set_rates(0.0, poses_move=True)
     return [body.leaves["harmonics"][0].detach().clone() for body in fit.bodies]
@@ -188,7 +188,7 @@ def test_objects_that_sink_into_the_background_are_before_it(footage: Footage):
     """At five times its scale red lies behind the wall, and is drawn before it all the same."""
     fit, seen = first_fit(footage), footage.labels[0] == 2
     shares = [
-        draw_together(fit, footage.cameras[0], 0, [0, 1, 2], torch.tensor(scales), BLACK).weights
+        fit.draw_together(footage.cameras[0], 0, [0, 1, 2], torch.tensor(scales), BLACK).weights
         for scales in ([1.0, 5.2, 5.0], [BEHIND, 5.2, 5.0])
     ]
     assert float(shares[0][seen][:, 2].detach().median()) < 0.1
@@ -202,8 +202,6 @@ def test_terms_are_switched_off_by_their_weights(footage: Footage):
     assert terms["loss"] == terms["color"]
     image = footage.image(0)
     with torch.no_grad():
-        shown = draw_together(
-            first_fit(footage, 300), footage.cameras[0], 0, [0, 1, 2], TRUE, BLACK
-        )
+        shown = first_fit(footage, 300).draw_together(footage.cameras[0], 0, [0, 1, 2], TRUE, BLACK)
     expected = (shown.colors - image).abs().mean()
     assert terms["color"] == pytest.approx(float(expected), rel=1e-5)

@@ -32,6 +32,30 @@ class BodyConfig:
 
 
 @dataclass(frozen=True)
+class TensorConfig:
+    """Geometry: a TensoRF in the box of each body (--geometry tensorf)."""
+
+    iterations: int = 300
+    """Steps of the bootstrap, in which each body is fitted alone."""
+    rounds: int = 4
+    """Times that scales are drawn anew while everything is fitted together."""
+    iterations_per_round: int = 60
+    """Steps of each round."""
+    rays: int = 2048
+    """Rays of a step: of all bodies together, or shared among them in the bootstrap."""
+    resolution: int = 128
+    """Voxels along the longest side of a body's box; half of them at first."""
+    ranks: int = 16
+    """Products of a plane and a line along each axis, for density and for colour each."""
+    depth_weight: float = 0.5
+    """Weight of the key points' depths, relative to the depth."""
+    mask_weight: float = 0.1
+    """Weight of who is seen in a pixel."""
+    variation_weight: float = 0.01
+    """Weight of the differences between neighbours in the planes."""
+
+
+@dataclass(frozen=True)
 class NetworkConfig:
     """The object-scale network, beside the computed set."""
 
@@ -69,12 +93,21 @@ class OSNConfig:
     """Scales that are known, relative to the range's middle: they pin the scene."""
     known_size: Annotated[str, arg(metavar="OBJECT=METRES,...")] = ""
     """Known longest sides, the background's too (background=4.2,duck=0.3): they pin the scene."""
+    geometry: Literal["gaussians", "tensorf"] = "gaussians"
+    """What bodies are made of: Gaussians, or fields as in the original, which take longer."""
     seed: int = 0
     """Seed of everything random; the same seed gives the same scene on the same machine."""
     body: BodyConfig = field(default_factory=BodyConfig)
-    """Settings of the geometry."""
+    """Settings of the Gaussians."""
+    tensorf: TensorConfig = field(default_factory=TensorConfig)
+    """Settings of the fields."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """Settings of the object-scale network."""
+
+    @property
+    def schedule(self) -> BodyConfig | TensorConfig:
+        """The settings of the geometry that is trained, with its numbers of steps."""
+        return self.body if self.geometry == "gaussians" else self.tensorf
 
     def check(self) -> None:
         """Refuse settings that nothing can be made of.
@@ -83,7 +116,7 @@ class OSNConfig:
             UsageError: a setting is out of its range.
         """
         body, network = self.body, self.network
-        threshold = network.accuracy_threshold
+        tensorf, threshold = self.tensorf, network.accuracy_threshold
         check_ranges(
             ("tau", self.tau, 0.0, 1.0),
             ("body.iterations", body.iterations, 1, math.inf),
@@ -93,6 +126,15 @@ class OSNConfig:
             ("body.ssim-weight", body.ssim_weight, 0.0, 1.0),
             ("body.depth-weight", body.depth_weight, 0.0, math.inf),
             ("body.mask-weight", body.mask_weight, 0.0, math.inf),
+            ("tensorf.iterations", tensorf.iterations, 1, math.inf),
+            ("tensorf.rounds", tensorf.rounds, 1, math.inf),
+            ("tensorf.iterations-per-round", tensorf.iterations_per_round, 0, math.inf),
+            ("tensorf.rays", tensorf.rays, 64, math.inf),
+            ("tensorf.resolution", tensorf.resolution, 8, 1024),
+            ("tensorf.ranks", tensorf.ranks, 16, 96),
+            ("tensorf.depth-weight", tensorf.depth_weight, 0.0, math.inf),
+            ("tensorf.mask-weight", tensorf.mask_weight, 0.0, math.inf),
+            ("tensorf.variation-weight", tensorf.variation_weight, 0.0, math.inf),
             ("network.iterations", network.iterations, 0, math.inf),
             ("network.combinations", network.combinations, 1, math.inf),
             ("network.accuracy-threshold", 0.5 if threshold is None else threshold, 0.0, 1.0),
@@ -101,6 +143,8 @@ class OSNConfig:
             ("network.beta", network.beta, 1e-6, math.inf),
             ("network.learning-rate", network.learning_rate, 1e-9, 1.0),
         )
+        if tensorf.ranks % 16:
+            raise UsageError(f"tensorf.ranks is {tensorf.ranks}", expected="a multiple of 16")
         if self.tau == 1.0:
             raise UsageError("--tau is 1: no accuracy exceeds that", expected="0 to below 1")
         if self.scales == "network" and network.iterations == 0:

@@ -15,24 +15,16 @@ from fourfold.geometry import (
     matrix_to_quaternion,
     upward_direction,
 )
+from fourfold.methods.osn.body import Fit
 from fourfold.methods.osn.config import OSNConfig
-from fourfold.methods.osn.fit import Fit
 from fourfold.methods.osn.footage import Footage, place_on_path
 from fourfold.scene import (
-    Appearance,
-    Gaussians,
     RigidMotion,
     ScaleSet,
     Scene,
-    SceneObject,
     StaticMotion,
 )
 from fourfold.training import to_plain
-
-FAINT = 0.02
-"""Gaussians fainter than this are left out of the scene."""
-HIDDEN_LOGIT = -12.0
-"""Change of an opacity's logit that makes a body invisible where it is not registered."""
 
 
 @torch.no_grad()
@@ -44,14 +36,13 @@ def finish_scene(
     world_from_camera = torch.stack([camera.world_from_camera for camera in cameras])
     objects = []
     for index, (body, found) in enumerate(zip(fit.bodies, footage.bodies, strict=True)):
-        shape = _visible_part(body.gaussians)
-        motion, appearance = StaticMotion(), None
+        motion, shown = StaticMotion(), torch.ones(footage.num_frames, dtype=torch.bool)
         if index:
             frames = list(found.frames)
             poses = torch.stack([world_from_camera[t] @ body.camera_from_object(t) for t in frames])
             motion = _rigid_motion(frames, poses)
-            appearance = _presence(footage, index, len(shape))
-        objects.append(SceneObject(body.name, shape, motion, appearance, found.scale_range))
+            shown = footage.known[:, index]
+        objects.append(body.scene_object(motion, shown, found.scale_range))
     provenance: dict[str, Any] = {
         "method": "osn",
         "fourfold": fourfold.__version__,
@@ -95,10 +86,6 @@ def check_scales(scene: Scene) -> None:
         )
 
 
-def _visible_part(shape: Gaussians) -> Gaussians:
-    return shape.detach().select(shape.opacities > FAINT)
-
-
 def _rigid_motion(frames: list[int], poses: Float[Tensor, "T 4 4"]) -> RigidMotion:
     return RigidMotion(
         torch.tensor(frames, dtype=torch.float32),
@@ -106,14 +93,3 @@ def _rigid_motion(frames: list[int], poses: Float[Tensor, "T 4 4"]) -> RigidMoti
         poses[:, :3, 3],
         torch.zeros(len(frames)),
     )
-
-
-def _presence(footage: Footage, index: int, count: int) -> Appearance | None:
-    """Hide a body in frames where it is not registered; None where it always is."""
-    known = footage.known[:, index]
-    if bool(known.all()):
-        return None
-    coefficients = torch.zeros(count, 1, 4)
-    coefficients[..., 3] = HIDDEN_LOGIT
-    times = torch.arange(footage.num_frames, dtype=torch.float32)
-    return Appearance(times, (~known).float()[:, None], coefficients)

@@ -1,24 +1,27 @@
 """What is optimised: each body's Gaussians and the corrections of its poses, as leaf tensors."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fourfold.geometry import (
+    Camera,
     axis_angle_to_quaternion,
     quaternion_to_matrix,
     rigid_matrix,
     similarity_matrix,
 )
+from fourfold.methods.osn.body import Body, Drawing, Fit
 from fourfold.methods.osn.config import BodyConfig
+from fourfold.methods.osn.drawing import splat_alone, splat_together
 from fourfold.methods.osn.footage import Footage
 from fourfold.methods.osn.start import first_gaussians
-from fourfold.scene import Gaussians
+from fourfold.scene import Appearance, Gaussians, Motion, SceneObject
 from fourfold.training import Progress, adam_state, load_adam_state
 
 # Learning rates at the start and at the end. Lengths are in pixels (the units that one pixel covers
@@ -40,10 +43,14 @@ JOINT_EPS = 0.02
 SURFACE = ("means", "quaternions", "log_scales", "logit_opacities", "harmonics")
 GROWTH = 3.0
 """No Gaussian may grow by more than this: long ones reach where nothing was seen."""
+FAINT = 0.02
+"""Gaussians fainter than this are left out of the scene."""
+HIDDEN_LOGIT = -12.0
+"""Change of an opacity's logit that makes a body invisible where it is not registered."""
 
 
 @dataclass
-class TrainableBody:
+class TrainableBody(Body):
     """One body's Gaussians in its own frame, and its poses with corrections that start at zero.
 
     `leaves`, by name: the tensors of `Gaussians`, one each, and T tensors (3,) of `turns`
@@ -107,6 +114,27 @@ class TrainableBody:
             similarity_matrix(scale, pose[:3, :3], scale * pose[:3, 3])
         )
 
+    def draw_alone(self, camera: Camera, frame: int) -> Drawing:
+        return splat_alone(self.gaussians, self.camera_from_object(frame), camera)
+
+    def draw_with(
+        self,
+        others: Sequence[Body],
+        camera: Camera,
+        frame: int,
+        factors: Sequence[float],
+        color: Float[Tensor, " 3"],
+    ) -> Drawing:
+        bodies = [self, *(body for body in others if isinstance(body, TrainableBody))]
+        parts = [body.seen(frame, factor) for body, factor in zip(bodies, factors, strict=True)]
+        return splat_together(parts, factors, camera, color)
+
+    def scene_object(
+        self, motion: Motion, shown: Bool[Tensor, " T"], scale_range: tuple[float, float] | None
+    ) -> SceneObject:
+        shape = self.gaussians.detach().select(self.gaussians.opacities > FAINT)
+        return SceneObject(self.name, shape, motion, _presence(shown, len(shape)), scale_range)
+
     def set_rates(self, progress: float, poses_move: bool) -> None:
         """Set every learning rate for a point of the way, 0 to 1."""
         for name, optimizer in self.optimizers.items():
@@ -146,24 +174,20 @@ class TrainableBody:
         return body
 
 
-@dataclass
-class Fit:
-    """All that is optimised, the background first."""
+@dataclass(frozen=True, eq=False)
+class GaussianFit(Fit):
+    """Bodies of Gaussians, the background first."""
 
-    bodies: list[TrainableBody]
-
-    def state(self) -> list[dict[str, Any]]:
-        """Return everything that a checkpoint needs to go on, nested."""
-        return [body.state() for body in self.bodies]
+    bodies: Sequence[TrainableBody]
 
     @staticmethod
-    def restore(footage: Footage, state: list[Mapping[str, Any]]) -> "Fit":
+    def restore(footage: Footage, state: list[Mapping[str, Any]]) -> "GaussianFit":
         """Go on from what `state` returned."""
         pairs = zip(footage.names, state, strict=True)
-        return Fit([TrainableBody.restore(name, saved) for name, saved in pairs])
+        return GaussianFit([TrainableBody.restore(name, saved) for name, saved in pairs])
 
 
-def start_fit(footage: Footage, config: BodyConfig, progress: Progress) -> Fit:
+def start_fit(footage: Footage, config: BodyConfig, progress: Progress) -> GaussianFit:
     """Make the first Gaussians of every body."""
     bodies = []
     for index, name in enumerate(footage.names):
@@ -174,4 +198,14 @@ def start_fit(footage: Footage, config: BodyConfig, progress: Progress) -> Fit:
         focal = sum(footage.cameras[0].focal) / 2
         bodies.append(TrainableBody.of(name, leaves, footage.poses[index], unit, focal, widest))
         progress.advance()
-    return Fit(bodies)
+    return GaussianFit(bodies)
+
+
+def _presence(shown: Bool[Tensor, " T"], count: int) -> Appearance | None:
+    """Hide a body in frames in which it is not shown; None where it always is."""
+    if bool(shown.all()):
+        return None
+    coefficients = torch.zeros(count, 1, 4)
+    coefficients[..., 3] = HIDDEN_LOGIT
+    times = torch.arange(len(shown), dtype=torch.float32)
+    return Appearance(times, (~shown).float()[:, None], coefficients)

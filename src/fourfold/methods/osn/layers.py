@@ -6,8 +6,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fourfold.estimators import grow_mask
-from fourfold.methods.osn.drawing import draw_alone
-from fourfold.methods.osn.fit import Fit
+from fourfold.methods.osn.body import Fit
 from fourfold.methods.osn.footage import Footage
 from fourfold.scene import ContestCollector, Contests
 from fourfold.scene.scale_set.contested import MIN_PIXELS, pair_counts
@@ -34,13 +33,13 @@ SOFT_PIXELS = 1024
 def draw_layers(fit: Fit, footage: Footage, frame: int) -> Float[Tensor, "K H W"]:
     """Give the z-depth of every body at scale 1, also where it is hidden; NaN where it is not.
 
-    A body has Gaussians only on surfaces that were seen in some frame.
+    A body has a surface only where one was seen in some frame.
     """
     camera = footage.cameras[frame]
     layers = torch.full((footage.num_bodies, camera.height, camera.width), torch.nan)
     for index, body in enumerate(fit.bodies):
         if footage.known[frame, index]:
-            drawing = draw_alone(body, camera, frame)
+            drawing = body.draw_alone(camera, frame)
             layers[index] = drawing.depth.masked_fill(drawing.alpha <= COVERED, torch.nan)
     return layers
 

@@ -9,8 +9,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from fourfold.errors import UsageError
+from fourfold.methods.osn.body import Fit
 from fourfold.methods.osn.config import OSNConfig
-from fourfold.methods.osn.fit import Fit
 from fourfold.methods.osn.footage import Footage
 from fourfold.methods.osn.layers import collect_contests, sample_contested
 from fourfold.methods.osn.network import soft_accuracy, train_network

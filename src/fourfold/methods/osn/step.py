@@ -8,9 +8,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from fourfold.methods.osn.body import Drawing
 from fourfold.methods.osn.config import BodyConfig
-from fourfold.methods.osn.drawing import Drawing, draw_alone, draw_together
-from fourfold.methods.osn.fit import Fit
+from fourfold.methods.osn.fit import GaussianFit
 from fourfold.methods.osn.footage import UNKNOWN, Footage
 from fourfold.methods.osn.layers import draw_layers, misordered, trusted_layers
 from fourfold.training import generator, ssim_loss
@@ -31,7 +31,9 @@ def choose_frame(footage: Footage, step: int, seed: int, stage: str = "bootstrap
     return frames[int(order[place])]
 
 
-def bootstrap_step(fit: Fit, footage: Footage, config: BodyConfig, frame: int) -> dict[str, float]:
+def bootstrap_step(
+    fit: GaussianFit, footage: Footage, config: BodyConfig, frame: int
+) -> dict[str, float]:
     """Draw each body alone and compare it where it is seen; move every body a little.
 
     A body covers the pixels in which it is seen. It is not where the background is seen; where
@@ -42,7 +44,7 @@ def bootstrap_step(fit: Fit, footage: Footage, config: BodyConfig, frame: int) -
     for index, body in enumerate(fit.bodies):
         if not footage.known[frame, index]:
             continue
-        drawing = draw_alone(body, footage.cameras[frame], frame)
+        drawing = body.draw_alone(footage.cameras[frame], frame)
         seen, free = labels == index, (labels == 0) & (index > 0)
         color = ((drawing.colors - image).abs() * seen[..., None]).mean()
         mask = ((1 - drawing.alpha) * seen).mean() + (drawing.alpha * free).mean()
@@ -52,7 +54,7 @@ def bootstrap_step(fit: Fit, footage: Footage, config: BodyConfig, frame: int) -
 
 
 def round_step(
-    fit: Fit,
+    fit: GaussianFit,
     footage: Footage,
     config: BodyConfig,
     frame: int,
@@ -72,7 +74,7 @@ def round_step(
     indices = torch.nonzero(footage.known[frame])[:, 0].tolist()
     # Enlarged about the camera's centre the background looks the same, and is far away.
     drawn_at = torch.cat([BEHIND * scales[:1], scales[1:]])
-    drawing = draw_together(fit, footage.cameras[frame], frame, indices, drawn_at, color)
+    drawing = fit.draw_together(footage.cameras[frame], frame, indices, drawn_at, color)
     sure = (labels != UNKNOWN)[..., None]
     # What no body explains takes the drawn colour, so that the windows of SSIM see no edge.
     target = torch.where(sure, image, drawing.colors.detach())
@@ -130,7 +132,7 @@ def _add(terms: dict[str, Tensor], **more: Tensor) -> None:
         terms[name] = terms[name] + value if name in terms else value
 
 
-def _improve(fit: Fit, terms: dict[str, Tensor]) -> dict[str, float]:
+def _improve(fit: GaussianFit, terms: dict[str, Tensor]) -> dict[str, float]:
     loss = sum(terms.values(), torch.zeros(()))
     loss.backward()
     for body in fit.bodies:

@@ -10,14 +10,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fourfold.capture import Capture
+from fourfold.methods.osn.body import Fit
 from fourfold.methods.osn.config import OSNConfig
-from fourfold.methods.osn.drawing import draw_together
 from fourfold.methods.osn.finish import check_scales, finish_scene
-from fourfold.methods.osn.fit import Fit, start_fit
 from fourfold.methods.osn.footage import Footage, read_footage
+from fourfold.methods.osn.geometry import GaussianGeometry, Geometry
 from fourfold.methods.osn.lens import check_lens
 from fourfold.methods.osn.scales import draw_scales, known_scales, make_scale_set, new_network
-from fourfold.methods.osn.step import bootstrap_step, choose_frame, round_step
+from fourfold.methods.osn.tensorf import TensorGeometry
 from fourfold.scene import ScaleNetwork, Scene
 from fourfold.splat import warm_up
 from fourfold.training import (
@@ -38,6 +38,7 @@ STAGES = ("bootstrap", "rounds", "scales")
 CHECKPOINT_SECONDS = 20.0
 """A kill loses little more work than this; when a checkpoint is written changes no result."""
 LOG_EVERY = 10
+GEOMETRIES: dict[str, type[Geometry]] = {"gaussians": GaussianGeometry, "tensorf": TensorGeometry}
 
 
 @dataclass
@@ -93,7 +94,8 @@ def _run_stage(stage: str, capture: Capture, footage: Footage, run: Run, config:
     checkpoint = run.latest_checkpoint()
     if stage_is_done(checkpoint, stage, STAGES):
         if stage == STAGES[-1] and checkpoint is not None:
-            _save_scene(_restore(footage, checkpoint), capture, footage, run, config)
+            state = _restore(footage, config, checkpoint)
+            _save_scene(state, capture, footage, run, config)
         return
     require_previous(checkpoint, stage, STAGES)
     with run.stopwatch.lap(stage):
@@ -104,7 +106,7 @@ def _run_stage(stage: str, capture: Capture, footage: Footage, run: Run, config:
             state = fit_together(footage, run, config, checkpoint)
         else:
             assert checkpoint is not None
-            state = _restore(footage, checkpoint)
+            state = _restore(footage, config, checkpoint)
             _save_scene(state, capture, footage, run, config)
     run.save_checkpoint(stage, 0, state.tensors(), {"done": True})
 
@@ -113,57 +115,51 @@ def bootstrap(
     footage: Footage, run: Run, config: OSNConfig, checkpoint: Checkpoint | None
 ) -> State:
     """Fit every body alone to the pixels in which it is seen."""
-    steps = config.body.iterations
+    geometry, steps = GEOMETRIES[config.geometry](footage, config), config.schedule.iterations
     first = 0 if checkpoint is None else checkpoint.step
     if checkpoint is None:
-        with Progress(footage.num_bodies, "first Gaussians") as bar:
-            fit = start_fit(footage, config.body, bar)
+        with Progress(footage.num_bodies, "first geometry") as bar:
+            fit = geometry.start(bar)
         network = new_network(footage.num_bodies - 1, config.seed)
         state = State(fit, network if config.network.iterations else None)
     else:
-        state = _restore(footage, checkpoint)
+        state = _restore(footage, config, checkpoint)
     with Progress(steps, "bootstrap", start=first) as progress:
         watch = _Watch(run, "bootstrap", progress)
         for step in range(first, steps):
-            for body in state.fit.bodies:
-                body.set_rates(0.5 * step / steps, poses_move=False)
-            frame = choose_frame(footage, step, config.seed)
-            watch.after(step, bootstrap_step(state.fit, footage, config.body, frame), state)
+            watch.after(step, geometry.bootstrap_step(state.fit, step), state)
     return state
 
 
 def fit_together(footage: Footage, run: Run, config: OSNConfig, checkpoint: Checkpoint) -> State:
     """Fit all bodies together, each round at scales that are valid for the bodies before it."""
-    body, state = config.body, _restore(footage, checkpoint)
+    schedule, state = config.schedule, _restore(footage, config, checkpoint)
+    geometry = GEOMETRIES[config.geometry](footage, config)
     first = checkpoint.step if checkpoint.stage == "rounds" else 0
-    steps = body.rounds * body.iterations_per_round
-    color = footage.background_color
+    steps = schedule.rounds * schedule.iterations_per_round
     with Progress(steps, "rounds", start=first) as progress:
         watch = _Watch(run, "rounds", progress)
         for step in range(first, steps):
-            turn, place = divmod(step, body.iterations_per_round)
+            turn, place = divmod(step, schedule.iterations_per_round)
             if place == 0:
+                geometry.begin_round(state.fit)
                 network = state.network if config.scales == "network" else None
                 scale_set = make_scale_set(state.fit, footage, config, network, turn)
                 state.network = scale_set.network or state.network
                 random = generator(config.seed, "scales", turn)
-                state.scales = draw_scales(scale_set, body.iterations_per_round, random)
-                _preview(run, f"round-{turn}", state, footage, color)
-            for each in state.fit.bodies:
-                each.set_rates(0.5 + 0.5 * step / steps, body.refine_poses)
-            frame = choose_frame(footage, step, config.seed, "rounds")
-            scales = state.scales[place]
-            terms = round_step(state.fit, footage, body, frame, scales, color)
-            watch.after(step, terms, state)
+                state.scales = draw_scales(scale_set, schedule.iterations_per_round, random)
+                _preview(run, f"round-{turn}", state, footage)
+            watch.after(step, geometry.round_step(state.fit, step, state.scales[place]), state)
     return state
 
 
-def _restore(footage: Footage, checkpoint: Checkpoint) -> State:
+def _restore(footage: Footage, config: OSNConfig, checkpoint: Checkpoint) -> State:
     tensors = checkpoint.tensors
+    geometry = GEOMETRIES[config.geometry](footage, config)
     network = new_network(footage.num_bodies - 1, 0) if tensors["network"] else None
     if network is not None:
         network.load_state_dict(tensors["network"])
-    return State(Fit.restore(footage, tensors["fit"]), network, tensors["scales"])
+    return State(geometry.restore(tensors["fit"]), network, tensors["scales"])
 
 
 @dataclass
@@ -186,14 +182,13 @@ class _Watch:
 
 
 @torch.no_grad()
-def _preview(
-    run: Run, name: str, state: State, footage: Footage, color: Float[Tensor, " 3"]
-) -> None:
+def _preview(run: Run, name: str, state: State, footage: Footage) -> None:
     """Put the middle frame beside its drawing."""
     frame = footage.frames[len(footage.frames) // 2]
     indices = torch.nonzero(footage.known[frame])[:, 0].tolist()
     camera = footage.cameras[frame]
-    drawing = draw_together(state.fit, camera, frame, indices, state.scales[0], color)
+    color = footage.background_color
+    drawing = state.fit.draw_together(camera, frame, indices, state.scales[0], color)
     run.preview(name, torch.cat([footage.image(frame), drawing.colors.clamp(0, 1)], 1))
 
 
@@ -209,7 +204,7 @@ def _save_scene(
     if not run.scene_folder.exists():
         with Progress(1, "valid scales") as bar:
             scale_set = make_scale_set(
-                state.fit, footage, config, state.network, config.body.rounds
+                state.fit, footage, config, state.network, config.schedule.rounds
             )
             bar.advance()
         scene = finish_scene(state.fit, footage, capture, scale_set, config)
