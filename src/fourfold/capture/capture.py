@@ -248,6 +248,10 @@ class Capture:
             return None
         return read_key_points(self.path, self.posed_views(0))
 
+    def posed_frames(self, view: int = 0) -> list[int]:
+        """Return the frames in which a view's camera is known."""
+        return [t for t in range(self.num_frames) if self.camera(t, view) is not None]
+
     def posed_views(self, frame: int) -> dict[str, Camera]:
         """Return the cameras of a frame by view, without those that are unknown."""
         found = {name: self.camera(frame, view) for view, name in enumerate(self.views)}

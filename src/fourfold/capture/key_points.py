@@ -118,6 +118,18 @@ def depth_bounds(image: ColmapImage, model: ColmapModel) -> tuple[float, float] 
     return float(near), float(far)
 
 
+def reprojection_errors(image: ColmapImage, model: ColmapModel) -> Float[np.ndarray, "M"]:
+    """Give the distance between each point and where the picture sees it, in the model's pixels.
+
+    Both without the lens distortion.
+    """
+    lens = image.camera.intrinsics
+    points = torch.from_numpy(model.points[image.rows])
+    ideal = _projected(transform_points(image.camera.camera_from_world, points), lens)
+    seen = _projected(image.camera.directions(torch.from_numpy(image.pixels)), lens)
+    return (seen - ideal).norm(dim=1).numpy()
+
+
 def _depths(camera: Camera, model: ColmapModel, rows: Int[np.ndarray, "M"]) -> Float[Tensor, "M"]:
     return transform_points(camera.camera_from_world, torch.from_numpy(model.points[rows]))[:, 2]
 

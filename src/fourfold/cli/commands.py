@@ -15,6 +15,7 @@ from fourfold.verbs.draw import DrawOptions
 from fourfold.verbs.methods import METHODS, Method
 from fourfold.verbs.options import CaptureOptions, InputOptions, PhotoOptions, RigOptions
 from fourfold.verbs.prepare import SfmOptions
+from fourfold.verbs.prepare_poses import PosesOptions
 from fourfold.verbs.render import RenderOptions
 from fourfold.verbs.sample import COUNT, ScaleMode
 from fourfold.verbs.synth import SynthOptions
@@ -94,9 +95,10 @@ class Info(Command):
 class Prepare(Command):
     """Make what a method needs beside the input: rigid bodies of a clip, a drawing on a photo."""
 
-    what: Annotated[Positional[Literal["sfm", "draw"]], arg(metavar="sfm|draw")]
-    """sfm: structure from motion of the background and each object (needs pycolmap). draw: regions
-    and motion hints on a photo, in the browser; fourfold prepare draw --help has its options."""
+    what: Annotated[Positional[Literal["sfm", "poses", "draw"]], arg(metavar="sfm|poses|draw")]
+    """sfm: structure from motion of the background and each object (needs pycolmap). poses: cameras
+    and key points of a rig or of pictures. draw: regions and motion hints on a photo, in the
+    browser. fourfold prepare poses --help and fourfold prepare draw --help have their options."""
     capture: Annotated[Positional[Path], arg(metavar="CAPTURE")]
     """Video file, or folder of a capture with object masks."""
     out: Annotated[Path, arg(metavar="DIR")]
@@ -122,6 +124,38 @@ class Prepare(Command):
         printing.print_unposed(prepared.unposed)
         printing.print_path("wrote", prepared.path)
         printing.print_next(*after_sfm(self.capture, self.options, self.out, prepared.unposed))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparePoses(Command):
+    """Find cameras, depth bounds and key points of a rig, or of pictures of a still scene."""
+
+    what: Annotated[Positional[Literal["poses"]], arg(metavar="poses")]
+    """poses: from a COLMAP model; else, with pycolmap, points where all cameras are known, and
+    cameras and points where they are not."""
+    capture: Annotated[Positional[Path], arg(metavar="CAPTURE")]
+    """Folder of a rig, of pictures, or video of a still scene."""
+    out: Annotated[Path, arg(metavar="DIR")]
+    """Folder to write: pictures, sparse/0, poses_bounds.npy; --depth colmap:DIR reads it."""
+    poses: Annotated[PosesOptions, arg(name="")] = field(default_factory=PosesOptions)
+    options: Annotated[RigOptions, arg(name="")] = field(default_factory=RigOptions)
+    overwrite: Flag = False
+    """Replace what an earlier call wrote there."""
+
+    def run(self) -> None:
+        """Prepare, and say what was found."""
+        from fourfold.cli import printing
+
+        prepared = fourfold.prepare_poses(
+            self.capture,
+            out=self.out,
+            options=self.poses,
+            overwrite=self.overwrite,
+            capture_options=self.options,
+        )
+        printing.print_poses(prepared)
+        printing.print_path("wrote", prepared.path)
+        printing.print_next(f"fourfold info {prepared.path}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -318,18 +352,21 @@ class Version(Command):
         print(fourfold.__version__)
 
 
+_STEPS: dict[str, type[Command]] = {"sfm": Prepare, "poses": PreparePoses, "draw": PrepareDraw}
+
+
 def commands(words: Sequence[str]) -> Any:
     """Build the type of the command line, for tyro; `train` has the options of its METHOD.
 
     METHOD is the first word after `train` that names one; without any, the first there is. So it
     is with `prepare` and what it prepares.
     """
-    step = next((word for word in words if word in ("sfm", "draw")), "sfm")
+    step = next((word for word in words if word in _STEPS), "sfm")
     method = next((word for word in words if word in METHODS), next(iter(METHODS)))
     kinds = {
         "demo": Demo,
         "info": Info,
-        "prepare": PrepareDraw if step == "draw" else Prepare,
+        "prepare": _STEPS[step],
         "train": train_command(METHODS[method]),
         "sample": Sample,
         "render": Render,

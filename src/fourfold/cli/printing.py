@@ -13,6 +13,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from fourfold.capture import Description
     from fourfold.estimators.structure_from_motion import Health
+    from fourfold.verbs import PreparedPoses
 
 
 def announce(line: str) -> None:
@@ -76,6 +77,19 @@ def print_health(bodies: Sequence[Health]) -> None:
     for body in bodies:
         if body.warning is not None:
             print(f"note: {body.warning}")
+
+
+def print_poses(prepared: PreparedPoses) -> None:
+    """Print how many key points each view has, and what is missing."""
+    at = "" if prepared.frame is None else f", frame {prepared.frame}"
+    print(
+        f"{prepared.how}: {len(prepared.key_points)} views{at}, {prepared.points} points, "
+        f"{prepared.error:.2f} px from where they are seen"
+    )
+    for view, count in prepared.key_points.items():
+        print(f"  {view:<9} {count} key points")
+    if prepared.left_out:
+        print(f"note: left out, as their cameras were not found: {_some(prepared.left_out)}")
 
 
 def print_unposed(frames: Sequence[str]) -> None:

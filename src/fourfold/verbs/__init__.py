@@ -8,6 +8,7 @@ from fourfold.verbs.info import info
 from fourfold.verbs.methods import METHODS, Method
 from fourfold.verbs.options import CaptureOptions, InputOptions, PhotoOptions, RigOptions
 from fourfold.verbs.prepare import Prepared, SfmOptions, prepare
+from fourfold.verbs.prepare_poses import PosesOptions, PreparedPoses, prepare_poses
 from fourfold.verbs.render import RenderOptions, render
 from fourfold.verbs.sample import SampleResult, sample
 from fourfold.verbs.synth import synth
@@ -21,7 +22,9 @@ __all__ = [
     "InputOptions",
     "Method",
     "PhotoOptions",
+    "PosesOptions",
     "Prepared",
+    "PreparedPoses",
     "RenderOptions",
     "RigOptions",
     "SampleResult",
@@ -32,6 +35,7 @@ __all__ = [
     "export",
     "info",
     "prepare",
+    "prepare_poses",
     "render",
     "sample",
     "synth",

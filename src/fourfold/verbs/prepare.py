@@ -186,6 +186,10 @@ def _check(what: str, options: SfmOptions) -> None:
         raise UsageError(
             "a drawing is made in the browser", mend="Call fourfold.draw(photo, out=…)"
         )
+    if what == "poses":
+        raise UsageError(
+            "poses have a function of their own", mend="Call fourfold.prepare_poses(…)"
+        )
     if what not in STEPS:
         raise UsageError(f"cannot prepare {what!r}", expected=f"one of {', '.join(STEPS)}")
     limits: Mapping[str, tuple[float | None, float, float]] = {
