@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from fourfold.geometry import harmonics_basis
+from fourfold.fields.shading import shade
 
 Head = Literal["mlp", "harmonics"]
 
@@ -39,7 +39,7 @@ def _uniform(outputs: int, inputs: int, generator: torch.Generator) -> Float[Ten
     return (2 * torch.rand(outputs, inputs, generator=generator) - 1) * bound
 
 
-def shade(
+def head_colors(
     tensors: dict[str, Tensor], features: Float[Tensor, "S C"], directions: Float[Tensor, "S 3"]
 ) -> Float[Tensor, "S 3"]:
     """Give the colours in [0,1] of features seen along unit directions.
@@ -50,9 +50,7 @@ def shade(
     """
     mixed = functional.linear(features, tensors["basis"])
     if len(tensors) == 1:
-        coefficients = mixed.unflatten(1, (-1, 3))
-        harmonics = harmonics_basis(directions, DEGREE)[..., None]
-        return torch.sigmoid((coefficients * harmonics).sum(1))
+        return shade(mixed, directions)
     hidden = torch.cat((mixed, directions), 1)
     for layer in ("first", "second"):
         hidden = functional.linear(hidden, tensors[layer], tensors[f"{layer}_bias"]).relu()

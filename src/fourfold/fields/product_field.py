@@ -12,8 +12,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from fourfold.fields.color_heads import Head, first_head, shade
+from fourfold.fields.color_heads import Head, first_head, head_colors
 from fourfold.fields.field import Field
+from fourfold.fields.plane_variation import plane_variation
 from fourfold.fields.products import Factor, product_features, product_sum
 
 AXES = "xyzt"
@@ -145,7 +146,7 @@ class ProductField(Field):
             for name, tensor in self.grids.items()
             if name.endswith(NETWORK)
         }
-        return shade(head, self.features(points, times), directions)
+        return head_colors(head, self.features(points, times), directions)
 
     def parameters(self) -> dict[str, Tensor]:
         return dict(self.grids)
@@ -187,11 +188,7 @@ class ProductField(Field):
     def total_variation(self) -> Float[Tensor, ""]:
         """Sum the mean squared differences of neighbours over all planes. Differentiable."""
         planes = [grid for name, grid in self.grids.items() if name.endswith(".planes")]
-        terms = [
-            plane.diff(dim=0).square().mean() + plane.diff(dim=1).square().mean()
-            for plane in planes
-        ]
-        return torch.stack(terms).sum()
+        return torch.stack([plane_variation(plane) for plane in planes]).sum()
 
     def sparsity(self) -> Float[Tensor, ""]:
         """Sum the mean absolute values of the density's grids (TensoRF's L1). Differentiable."""

@@ -124,7 +124,7 @@ def seen_cells(body: TensorBody, footage: Footage, index: int) -> Bool[Tensor, "
     for part in pixels.split(RAYS_AT_ONCE):
         none = start_depths({}, frames, footage.labels.shape[1:])
         batch = make_batch(footage, frames, part, none)
-        drawn = render_rays([body.part(batch.rays, body.poses[batch.frames], 1.0)])
+        drawn = render_rays([body.part(batch.rays, batch.frames, 1.0)])
         shown = drawn.samples.points[drawn.weights > SEEN_WEIGHT]
         x, y, z = (shown * shape).long().minimum(shape - 1).unbind(1)
         cells[x, y, z] = True

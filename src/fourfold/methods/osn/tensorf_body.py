@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fourfold.fields import (
@@ -33,7 +33,7 @@ NEAR = 0.01
 """Where rays begin, as scenes are drawn."""
 STEP = 0.5
 """Length of a piece of a ray in voxels, where pictures are drawn."""
-RAYS_AT_ONCE = 1 << 14
+RAYS_AT_ONCE = 1 << 12
 SMALLEST_ALPHA = 1e-10
 VANISHED = -12.0
 """Logarithm of the scale of a body where it is not registered: too small to be seen."""
@@ -68,16 +68,16 @@ class TensorBody(Body):
         return self.poses[frame]
 
     def part(
-        self, rays: Rays, poses: Float[Tensor, "*R 4 4"], factor: float, step: float = STEP
+        self, rays: Rays, frames: int | Int[Tensor, " R"], factor: float, step: float = STEP
     ) -> Part:
         """Carry rays of the camera's frame into the body's, enlarged about the camera's centre.
 
-        `poses`: camera_from_object, one or one for each ray. The picture does not change with the
-        factor, and no opacity; distances multiply.
+        `frames`: that of all rays, or of each. The picture does not change with the factor, and
+        no opacity; distances multiply.
         """
-        rotations, shifts = poses[..., :3, :3], poses[..., :3, 3]
+        rotations, shifts = self.poses[:, :3, :3], self.poses[:, :3, 3]
         enlarged = similarity_matrix(factor, rotations, factor * shifts)
-        own = rays.moved(invert_similarity(enlarged))
+        own = rays.moved(invert_similarity(enlarged)[frames])
         return Part(self.field, self.space, self.occupancy, own, step)
 
     def draw_alone(self, camera: Camera, frame: int) -> Drawing:
@@ -174,8 +174,7 @@ def _draw(
     for start in range(0, len(rays), RAYS_AT_ONCE):
         shown = rays.select(slice(start, start + RAYS_AT_ONCE))
         parts = [
-            body.part(shown, body.camera_from_object(frame), factor)
-            for body, factor in zip(bodies, factors, strict=True)
+            body.part(shown, frame, factor) for body, factor in zip(bodies, factors, strict=True)
         ]
         seen = render_rays(parts, background=color)
         unscaled = seen.samples.distances / torch.tensor(factors)[seen.owners.long()]

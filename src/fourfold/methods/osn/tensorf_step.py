@@ -75,7 +75,7 @@ def _alone_terms(
     seen = batch.labels == index
     backdrop = torch.rand(batch.colors.shape, generator=random)  # no colour can stand in for alpha
     drawn = render_rays(
-        [body.part(batch.rays, body.poses[batch.frames], 1.0, STEP)],
+        [body.part(batch.rays, batch.frames, 1.0, STEP)],
         background=backdrop,
         jitter=torch.rand(len(seen), generator=random),
     )
@@ -169,7 +169,7 @@ def _parts(
     for index, (body, factor) in enumerate(zip(fit.bodies, factors.tolist(), strict=True)):
         known = footage.known[batch.frames, index]
         rays = replace(batch.rays, far=torch.where(known, batch.rays.far, 0.0))
-        parts.append(body.part(rays, body.poses[batch.frames], factor, STEP))
+        parts.append(body.part(rays, batch.frames, factor, STEP))
     return parts
 
 
