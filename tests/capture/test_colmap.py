@@ -12,6 +12,7 @@ from fourfold.capture import open_capture, read_key_points
 from fourfold.capture.colmap_cameras import colmap_camera, fitted_camera
 from fourfold.capture.colmap_model import find_model, read_model
 from fourfold.capture.colmap_names import match_views, picture_names
+from fourfold.capture.poses_bounds_writing import poses_bounds_rows
 from fourfold.errors import InputError, UsageError
 from fourfold.geometry import Camera
 from tests.capture.colmap_folder import (
@@ -278,3 +279,28 @@ def test_a_moving_camera_s_frames_become_views(real_capture):
 def test_frames_without_cameras_are_no_views(clip):
     with pytest.raises(InputError, match="0 of 3 frames have a camera"):
         open_capture(clip()).as_views()
+
+
+def test_pictures_with_rows_of_llff(tmp_path):
+    names = [f"{k}.png" for k in (1, 2, 10)]
+    write_pictures(tmp_path / "images", names)
+    # at (k, 0, 0), looking along +z with y down
+    matrix = torch.tensor([[FOCAL, 0, WIDTH / 2], [0, FOCAL, HEIGHT / 2], [0, 0, 1]])
+    cameras = []
+    for k in range(3):
+        pose = torch.eye(4)
+        pose[0, 3] = -k
+        cameras.append(Camera(pose, matrix, WIDTH, HEIGHT))
+    rows = poses_bounds_rows(cameras, [(2.0 + k, 9.0) for k in range(3)])
+    np.save(tmp_path / "poses_bounds.npy", rows)
+    capture = open_capture(tmp_path, test_cameras="none")
+    assert capture.layout == "llff"
+    # natural order: 10 is last, as its row is
+    assert capture.views == ("1", "2", "10")
+    last = capture.camera(0, 2)
+    assert last is not None
+    assert last.position.tolist() == [2, 0, 0]
+    assert capture.bounds(2) == (4, 9)
+    np.save(tmp_path / "poses_bounds.npy", rows[:2])
+    with pytest.raises(InputError, match="2 rows for 3 pictures"):
+        open_capture(tmp_path)
