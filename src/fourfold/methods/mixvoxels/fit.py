@@ -22,10 +22,14 @@ DENSITY_RATE = 2.0
 
 @dataclass
 class Layer:
-    """A voxel field that is optimised, its optimiser, and where rays meet it (None: everywhere)."""
+    """A voxel field that is optimised, its optimiser, and where rays meet it (None: everywhere).
+
+    The first `held` keys stay as they are.
+    """
 
     voxels: VoxelField
     occupancy: Bool[Tensor, "X Y Z"] | None = None
+    held: int = 0
     optimizer: RowAdam = field(init=False)
 
     def __post_init__(self) -> None:
@@ -37,6 +41,17 @@ class Layer:
         for tensor in parameters.values():
             tensor.requires_grad_(True)
         self.optimizer = RowAdam(parameters, dict.fromkeys(parameters, 0.0))
+
+    @property
+    def frozen(self) -> bool:
+        """Whether nothing of it is optimised any more."""
+        return not self.optimizer.parameters
+
+    def freeze(self) -> None:
+        """Leave the voxels as they are from now on."""
+        for tensor in self.voxels.parameters().values():
+            tensor.requires_grad_(False)
+        self.optimizer = RowAdam({}, {})
 
     def replace(self, voxels: VoxelField) -> None:
         """Go on with other voxels."""
@@ -72,8 +87,12 @@ class Layer:
         count = self.voxels.densities.shape[0] * self.voxels.densities.shape[1]
         for name, weight in (("densities", tv_density), ("harmonics", tv_color)):
             self.voxels.add_variation(name, weight * count, tv_time * weight * count)
+        parameters = self.voxels.parameters()
+        kept = {name: rows.detach()[:, : self.held].clone() for name, rows in parameters.items()}
         self.optimizer.step()
         self.optimizer.zero_grad()
+        for name, rows in parameters.items():
+            rows.detach()[:, : self.held] = kept[name]
 
     def tensors(self) -> dict[str, Any]:
         """Give everything that a checkpoint needs to go on, nested."""
@@ -86,6 +105,7 @@ class Layer:
             "times": voxels.times,
             "constants": torch.tensor([voxels.scale, voxels.shift], dtype=torch.float64),
             "occupancy": occupancy,
+            "held": torch.tensor(self.held),
             "optimizer": self.optimizer.state(),
         }
 
@@ -102,8 +122,11 @@ class Layer:
             shift,
         )
         occupancy = state["occupancy"]
-        layer = Layer(voxels, occupancy if occupancy.numel() else None)
-        layer.optimizer.load_state(state["optimizer"])
+        layer = Layer(voxels, occupancy if occupancy.numel() else None, int(state["held"]))
+        if state["optimizer"]:
+            layer.optimizer.load_state(state["optimizer"])
+        else:
+            layer.freeze()
         return layer
 
 

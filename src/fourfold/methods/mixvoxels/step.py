@@ -90,12 +90,13 @@ class PixelSource:
         count: int,
         changing_share: float,
         depth_share: float,
-        frames: tuple[int, int],
+        frames: range,
         random: torch.Generator,
     ) -> Batch:
-        """Draw rays of the frames first <= t < last, a share of them where pictures change."""
+        """Draw rays of some frames, a share of them where pictures change."""
         places = self._draw(count, depth_share, random)
-        times = torch.randint(*frames, (count,), generator=random)
+        chosen = torch.randint(len(frames), (count,), generator=random)
+        times = frames.start + frames.step * chosen
         if len(self._changing):
             chosen = torch.randint(
                 len(self._changing), (int(changing_share * count),), generator=random

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from fourfold.capture import Capture, FrameStore, store_frames
 from fourfold.fields import Space, VoxelField, warm_up
+from fourfold.methods.mixvoxels.blocks import Block, BlockStore, plan_blocks
 from fourfold.methods.mixvoxels.config import MixVoxelsConfig
 from fourfold.methods.mixvoxels.depth_targets import DepthTargets, read_depth_targets
 from fourfold.methods.mixvoxels.finish import finish_scene, preview, still_depths, volume_objects
@@ -28,6 +29,7 @@ from fourfold.methods.mixvoxels.gaussian_fit import Fit as GaussianFit
 from fourfold.methods.mixvoxels.gaussian_train import STAGE, fit_gaussians, gaussian_objects
 from fourfold.methods.mixvoxels.space_choice import choose_space, nearest_distance
 from fourfold.methods.mixvoxels.step import Batch, PixelSource, losses, see
+from fourfold.methods.mixvoxels.variation_field import Sightings, train_motion
 from fourfold.methods.mixvoxels.voxel_motion import project_motion
 from fourfold.training import (
     COMPILE,
@@ -239,52 +241,90 @@ def fit_still(material: Material, run: Run, checkpoint: Checkpoint | None) -> Fi
 
 def fit_moving(material: Material, run: Run, checkpoint: Checkpoint) -> Fit:
     """Fit both kinds of voxels to all frames; what moves in blocks of frames, if they are many."""
-    config, size = material.config, material.config.size
     fit = Fit.restore(material.space, checkpoint.tensors)
     if material.footage.num_frames == 1:
         return fit
     first = checkpoint.step if checkpoint.stage == "moving" else 0
     if first == 0:
-        fit.moving = _find_moving(fit, material)
-        if fit.moving is not None:
-            # what is always covered there looks still, and would stand in the movers' way
-            fit.still.clear(fit.moving.voxels.filled)
-        fit.still.restart()
+        _begin_moving(fit, material)
     if fit.moving is None:
         return fit
-    frames = (0, material.footage.num_frames)
-    steps = size.iterations - int(STILL_SHARE * size.iterations)
-    rate = exponential(1.0, LAST_RATE, steps)
-    with Progress(steps, "moving", start=first) as bar:
+    blocks = _blocks(len(fit.moving.voxels.densities), material)
+    store = BlockStore(run.path / "checkpoints" / "blocks") if len(blocks) > 1 else None
+    with Progress(blocks[-1].steps.stop, "moving", start=first) as bar:
         watch = _Watch(run, "moving", bar)
-        for step in range(first, steps):
-            for layer, factor in zip(fit.layers, RATES, strict=True):
-                layer.set_rate(config.voxels.learning_rate * rate(step) * factor)
-            random = generator(config.seed, "moving", step)
-            batch = material.pixels.moving(
-                size.rays, CHANGING_SHARE, _depth_share(material), frames, random
-            )
-            terms = _descend(fit, batch, random, material)
-            _step(fit.layers, material)
-            if step + 1 in {int(share * steps) for share in PRUNE_AT}:
-                fit.still.prune()
-                fit.moving.prune()
-            watch.after(step, terms, fit)
+        for number, block in enumerate(blocks):
+            if first > block.steps.stop:
+                continue
+            if store is not None and number > 0 and first <= block.steps.start:
+                fit.still.freeze()
+                fit.moving = store.begin(number, block)
+            _fit_block(fit, material, block, first, watch)
+            if store is not None:
+                store.save(number, fit.moving)
+    if store is not None:
+        fit.moving = store.join(len(blocks) - 1)
     run.preview("moving", preview(fit, material.footage, material.footage.num_frames // 2))
     return fit
 
 
-def _find_moving(fit: Fit, material: Material) -> Layer | None:
-    """Make voxels where cameras see change; None where they see none."""
+def _begin_moving(fit: Fit, material: Material) -> None:
+    """Make voxels where cameras see change, if they see any."""
+    mask = _moving_voxels(fit, material)
+    if bool(mask.any()):
+        times = [float(frame) for frame in _blocks(int(mask.sum()), material)[0].frames]
+        fit.moving = Layer(VoxelField.at_voxels(mask, times, alpha=FRESH_ALPHA), mask)
+        # what is always covered there looks still, and would stand in the movers' way
+        fit.still.clear(mask)
+    fit.still.restart()
+
+
+def _blocks(num_voxels: int, material: Material) -> list[Block]:
+    config = material.config
+    steps = config.size.iterations - int(STILL_SHARE * config.size.iterations)
+    frames = material.footage.num_frames
+    return plan_blocks(frames, num_voxels, config.voxels.block_frames, steps)
+
+
+def _fit_block(fit: Fit, material: Material, block: Block, first: int, watch: "_Watch") -> None:
+    """Fit the layers that are not frozen to the frames of a block, from the step `first` on."""
+    config, size = material.config, material.config.size
+    start, count = block.steps.start, len(block.steps)
+    rate = exponential(1.0, LAST_RATE, count)
+    prunes = {start + int(share * count) for share in PRUNE_AT}
+    for step in range(max(first, start), block.steps.stop):
+        for layer, factor in zip(fit.layers, RATES, strict=True):
+            layer.set_rate(config.voxels.learning_rate * rate(step - start) * factor)
+        random = generator(config.seed, "moving", step)
+        batch = material.pixels.moving(
+            size.rays, CHANGING_SHARE, _depth_share(material), block.frames, random
+        )
+        terms = _descend(fit, batch, random, material)
+        _step(fit.layers, material)
+        if step + 1 in prunes:
+            _prune(fit, whole=len(block.frames) == material.footage.num_frames)
+        watch.after(step, terms, fit)
+
+
+def _prune(fit: Fit, whole: bool) -> None:
+    """Drop empty voxels; those of movers only if all frames (`whole`) had a say in them."""
+    if not fit.still.frozen:
+        fit.still.prune()
+    if whole and fit.moving is not None:
+        fit.moving.prune()
+
+
+def _moving_voxels(fit: Fit, material: Material) -> Bool[Tensor, "X Y Z"]:
+    """Find the voxels in which something moves, projected or learned."""
     footage, config = material.footage, material.config
     resolution = grid_of(material.space, config.size.resolution)
     cameras = [row[0] for row in footage.cameras]
     surfaces = still_depths(fit, cameras)
-    mask = project_motion(material.space, resolution, cameras, material.changing, surfaces)
-    if not bool(mask.any()):
-        return None
-    times = [float(frame) for frame in range(footage.num_frames)]
-    return Layer(VoxelField.at_voxels(mask, times, alpha=FRESH_ALPHA), mask)
+    if config.voxels.variation == "projected":
+        return project_motion(material.space, resolution, cameras, material.changing, surfaces)
+    near = nearest_distance(footage)
+    sightings = Sightings(footage, near, material.changing, surfaces)
+    return train_motion(material.space, resolution, sightings, config.seed)
 
 
 def _depth_share(material: Material) -> float:

@@ -1,0 +1,156 @@
+"""Long clips: what moves is fitted in blocks of frames, so that memory does not grow with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError
+from torch import Tensor
+
+from fourfold.errors import InputError
+from fourfold.fields import VoxelField, time_keys
+from fourfold.files import write_atomic
+from fourfold.methods.mixvoxels.finish import SHOWN_ALPHA
+from fourfold.methods.mixvoxels.fit import Layer
+
+SPREAD_SHARE = 0.5
+"""Share of the stage in which frames spread over the whole clip are fitted, before the blocks."""
+MOST_ROWS = 1 << 24
+"""Moving voxels times keys that are fitted at a time; with their moments they take 1 GB."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Frames that are fitted together, one key each, and the steps of the stage that fit them."""
+
+    frames: range
+    steps: range
+
+
+def plan_blocks(num_frames: int, num_voxels: int, block_frames: int, steps: int) -> list[Block]:
+    """Divide a clip: one block if it is short, else frames spread over it, then parts of it.
+
+    The parts are equally long but for one frame, and have steps in proportion. What moves in more
+    voxels is fitted in shorter parts, so that a part's rows stay within `MOST_ROWS`.
+
+    >>> for block in plan_blocks(num_frames=5, num_voxels=100, block_frames=3, steps=20):
+    ...     print(block.frames, block.steps)
+    range(0, 5, 2) range(0, 10)
+    range(0, 2) range(10, 14)
+    range(2, 5) range(14, 20)
+    """
+    most = min(block_frames, max(MOST_ROWS // max(num_voxels, 1), 2))
+    if num_frames <= most:
+        return [Block(range(num_frames), range(steps))]
+    spread = int(SPREAD_SHARE * steps)
+    blocks = [Block(range(0, num_frames, -(-num_frames // most)), range(spread))]
+    count = -(-num_frames // most)
+    borders = [num_frames * number // count for number in range(count + 1)]
+    for first, last in pairwise(borders):
+        begin, end = (spread + (steps - spread) * t // num_frames for t in (first, last))
+        blocks.append(Block(range(first, last), range(begin, end)))
+    return blocks
+
+
+@dataclass(frozen=True)
+class BlockStore:
+    """The moving voxels of finished blocks, in half precision on disk.
+
+    What is computed from a block is computed from what was stored, so that a training that was
+    stopped in between gives the same result.
+    """
+
+    folder: Path
+
+    def save(self, number: int, layer: Layer) -> None:
+        """Write the voxels of a block, but for a border that is another block's."""
+        voxels = layer.voxels
+        tensors = {
+            "filled": voxels.filled,
+            "densities": voxels.densities.detach()[:, layer.held :].half().contiguous(),
+            "harmonics": voxels.harmonics.detach()[:, layer.held :].half().contiguous(),
+            "times": voxels.times[layer.held :].clone(),
+            "constants": torch.tensor([voxels.scale, voxels.shift], dtype=torch.float64),
+        }
+        write_atomic(self._path(number), safetensors.torch.save(tensors))
+
+    def load(self, number: int) -> VoxelField:
+        """Read the voxels of a block.
+
+        Raises:
+            InputError: they are missing or damaged.
+        """
+        path = self._path(number)
+        try:
+            tensors = safetensors.torch.load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise InputError(
+                "a block of moving voxels is missing or damaged",
+                path=path,
+                mend="--overwrite begins the training anew",
+            ) from error
+        scale, shift = tensors["constants"].tolist()
+        densities, harmonics = (tensors[name].float() for name in ("densities", "harmonics"))
+        return VoxelField(tensors["filled"], densities, harmonics, tensors["times"], scale, shift)
+
+    def begin(self, number: int, block: Block) -> Layer:
+        """Make the voxels that a block begins with: those of the spread frames, between the keys.
+
+        The last key of the block before is kept as the first: nothing changes it, but the
+        variation in time draws the block's own first key to it.
+        """
+        first = self.load(0)
+        keys = [float(frame) for frame in block.frames]
+        densities = rows_at(first, first.densities, keys)
+        harmonics = rows_at(first, first.harmonics, keys)
+        held = 0
+        if number > 1:
+            before = self.load(number - 1)
+            densities = torch.cat((before.densities[:, -1:], densities), 1)
+            harmonics = torch.cat((before.harmonics[:, -1:], harmonics), 1)
+            keys, held = [float(before.times[-1]), *keys], 1
+        voxels = replace(first, densities=densities, harmonics=harmonics, times=torch.tensor(keys))
+        return Layer(voxels, first.filled, held)
+
+    def join(self, count: int) -> Layer:
+        """Put `count` blocks together, frozen, without voxels in which never anything is."""
+        shown = torch.stack([self.load(number).occupancy(SHOWN_ALPHA) for number in _parts(count)])
+        keep = shown.any(0)
+        blocks = [self.load(number).pruned(keep) for number in _parts(count)]
+        voxels = replace(
+            blocks[0],
+            densities=torch.cat([block.densities for block in blocks], 1),
+            harmonics=torch.cat([block.harmonics for block in blocks], 1),
+            times=torch.cat([block.times for block in blocks]),
+        )
+        layer = Layer(voxels, keep)
+        layer.freeze()
+        return layer
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:04d}.safetensors"
+
+
+def _parts(count: int) -> range:
+    """Number the blocks that follow each other; 0 are the spread frames."""
+    return range(1, count + 1)
+
+
+def rows_at(
+    voxels: VoxelField, rows: Float[Tensor, "M T C"], moments: list[float]
+) -> Float[Tensor, "M K C"]:
+    """Give rows at other times: linear between the keys, held before the first and after the last.
+
+    >>> field = VoxelField.dense((1, 1, 1), [0.0, 2.0])
+    >>> rows_at(field, torch.tensor([[[1.0], [3.0]]]), [0.0, 1.0, 5.0]).flatten().tolist()
+    [1.0, 2.0, 3.0]
+    """
+    if len(voxels.times) == 1:
+        return rows.expand(-1, len(moments), -1).clone()
+    lower, share = time_keys(voxels.times, torch.tensor(moments))
+    return torch.lerp(rows[:, lower], rows[:, lower + 1], share[:, None])
