@@ -19,7 +19,7 @@ from fourfold.methods.osn.tensorf_rays import choose_frames, make_batch, seen_ma
 from fourfold.methods.osn.tensorf_step import bootstrap_step, round_step
 from fourfold.training import Progress, generator
 
-BOX_MARGIN = 0.05
+BOX_MARGIN = 0.1
 """A box reaches this share of its sides beyond the surface that a body starts from."""
 LEAST_VERTICES = 8
 """Along the shortest side of a box."""
@@ -62,10 +62,13 @@ class TensorGeometry(Geometry[TensorFit]):
 
     def _box(self, index: int) -> BoxSpace:
         points, _, _ = surface_points(self.footage, index, 1, self.depths[index])
-        bounds = self.footage.bodies[index].bounds
-        if bounds is not None:
-            points = torch.cat([points, bounds.float()])
         low, high = points.amin(0), points.amax(0)
+        bounds = self.footage.bodies[index].bounds
+        if bounds is not None:  # strays of the surface lie beyond
+            low, high = (
+                torch.maximum(low, bounds[0].float()),
+                torch.minimum(high, bounds[1].float()),
+            )
         margin = BOX_MARGIN * (high - low).max()
         return BoxSpace(low - margin, high + margin)
 
