@@ -48,7 +48,7 @@ def evaluate(run: Run, capture: Capture, lpips: Lpips | None = None) -> dict[str
     `judge`, and true_scale_score (0 where they lie outside of the ranges) and
     true_combinations_inside, the share of several true combinations that the set holds.
     samples_valid: 0 where no combination is valid, so that the best ones stood in; seconds,
-    peak_memory_mb, num_gaussians.
+    peak_memory_mb, num_gaussians, or num_voxels of fields.
     """
     config, scene = run.config(OSNConfig), Scene.load(run.scene_folder)
     scale_set = scene.scale_set
@@ -61,7 +61,7 @@ def evaluate(run: Run, capture: Capture, lpips: Lpips | None = None) -> dict[str
         metrics |= score_scenes(scene, scale_set, capture, truth, config.seed, lpips)
         metrics |= _judge_set(scale_set, truth, capture, config.seed)
     metrics["samples_valid"] = float(scale_set.sample(1).valid.float().mean())
-    metrics |= {**run.costs(), "num_gaussians": float(scene.num_gaussians)}
+    metrics |= {**run.costs(), **_size(scene)}
     run.write_metrics(metrics)
     sheet = picture_sheet(scene, typical, capture, config.seed)
     write_atomic(run.path / "contact_sheet.png", sheet)
@@ -85,15 +85,25 @@ def _judge_set(scale_set: ScaleSet, truth: RigidTruth, capture: Capture, seed: i
     return figures if layers is None else figures | judge(scale_set, layers, seed)
 
 
+def _size(scene: Scene) -> Record:
+    """Count what the scene is made of, under the name of its kind."""
+    if scene.volume_objects:
+        return {"num_voxels": float(scene.num_voxels)}
+    return {"num_gaussians": float(scene.num_gaussians)}
+
+
 def _report(
     run: Run, capture: Capture, scene: Scene, metrics: Mapping[str, Any], sheet: bytes
 ) -> Report:
     scale_set = scene.scale_set
     assert scale_set is not None
+    matter = (
+        f"{scene.num_voxels} voxels" if scene.volume_objects else f"{scene.num_gaussians} Gaussians"
+    )
     return Report(
         title=f"{capture.path.name}: osn",
         subtitle=f"{capture.num_frames} frames of {capture.width}x{capture.height}, "
-        f"{len(scene.objects) - 1} objects, {scene.num_gaussians} Gaussians",
+        f"{len(scene.objects) - 1} objects, {matter}",
         metrics=metrics,
         notes=scale_set.describe(),
         pictures=[
