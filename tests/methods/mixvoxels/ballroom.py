@@ -26,7 +26,7 @@ def cameras() -> tuple[Camera, ...]:
     return tuple(Camera.from_fov(80, 60, 60.0, look_at(place, target, -down)) for place in places)
 
 
-def ball(frame: int) -> Tensor:
+def ball(frame: float) -> Tensor:
     """Give the ball's centre: it flies across, in one plane."""
     return torch.tensor([-1.2 + 0.6 * frame, 0.0, 3.5])
 
@@ -37,7 +37,7 @@ def still(view: int) -> tuple[Tensor, Tensor]:
     return room(cameras()[view])
 
 
-def picture(view: int, frame: int) -> Tensor:
+def picture(view: int, frame: float) -> Tensor:
     """Photograph the room with the ball in it."""
     origins, directions = cameras()[view].rays()
     offset = origins - ball(frame)
@@ -82,4 +82,4 @@ def first_gaussians(stride: int = 4) -> Start:
     )
     times = torch.arange(float(NUM_FRAMES))
     still_there = torch.full((5,), 0.5).log(), torch.zeros(5, 3)
-    return Start(background, moving, SpacetimeMotion(moving.means, times, *still_there))
+    return Start(background, moving, SpacetimeMotion(moving.means, times, *still_there), 1.0)

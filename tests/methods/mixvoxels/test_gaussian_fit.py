@@ -68,7 +68,7 @@ def errors(fit: Fit, job: Task) -> list[float]:
     found = []
     for frame in (0, 2, 4):
         camera, image = job.shots.seen_by(2, frame, 1)
-        drawn = draw_fit(fit, camera, float(frame), job.color).outputs["rgb"].detach()
+        drawn = draw_fit(fit, camera, float(frame)).outputs["rgb"].detach()
         found.append(float((drawn - image).abs().mean()))
     return found
 

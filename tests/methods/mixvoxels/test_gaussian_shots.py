@@ -53,7 +53,6 @@ def test_pictures_and_stills_come_from_the_store():
     assert (camera.width, camera.height) == (20, 15)
     assert_close(image, torch.full((15, 20, 3), 101 / 255))
     assert_close(shots.deviation(1, 1, 1), torch.full((30, 40), 50 / 255))
-    assert_close(shots.mean_color(), torch.full((3,), 50.5 / 255))
     assert shots.bounds == [(1.0, 9.0)] * 2
 
 

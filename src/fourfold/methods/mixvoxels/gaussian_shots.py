@@ -59,11 +59,6 @@ class Shots:
         difference = cv2.absdiff(self.image(view, frame), self.still[view]).max(2)
         return _floats(difference, smaller(self.cameras[view], reduced))
 
-    def mean_color(self) -> Float[Tensor, " 3"]:
-        """Give the mean colour of the still pictures."""
-        means = [image.reshape(-1, 3).mean(0) for image in self.still]
-        return torch.from_numpy(np.mean(means, 0)).float() / 255
-
     def blocking(self, points: Float[Tensor, "N 3"]) -> Bool[Tensor, " N"]:
         """Say which points would stand right before a lens, or in it.
 

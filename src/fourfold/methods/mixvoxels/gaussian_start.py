@@ -27,16 +27,22 @@ OVERLAP = 0.6
 """Standard deviation of a first Gaussian, in distances to its neighbours."""
 REACH = 0.25
 """Movers may be beyond what stands still by this share of its extent, on every side."""
+LEAST_CONFIRMED = 0.02
+"""Share of pixels with a depth that cameras agree on, below which Gaussians start anywhere."""
 OUTLIERS = 0.005
 """Share of the still points, at either end of each axis, that does not count for the extent."""
 
 
 class Start(NamedTuple):
-    """The first Gaussians of the background and of what moves, and the motion of the latter."""
+    """The first Gaussians of the background and of what moves, and the motion of the latter.
+
+    `confirmed`: share of the pixels whose still depth cameras agree on.
+    """
 
     background: Gaussians
     moving: Gaussians
     motion: SpacetimeMotion
+    confirmed: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +60,11 @@ def start_gaussians(shots: Shots, max_gaussians: int, seed: int, progress: Progr
     `progress` counts views and then key frames: `start_steps` of them.
     """
     depths = still_depths(shots, progress)
-    still = _still_cloud(shots, depths, int(STILL_SHARE * max_gaussians), seed)
+    confirmed = float(torch.cat([depth.isfinite().flatten() for depth in depths]).float().mean())
+    places = depths
+    if confirmed < LEAST_CONFIRMED:
+        places = _random_depths(shots, depths, generator(seed, "depths"))
+    still = _still_cloud(shots, places, int(STILL_SHARE * max_gaussians), seed)
     keys, gap = key_frames(shots.num_frames)
     most = int(MOVING_SHARE * max_gaussians) // len(keys)
     clouds = []
@@ -78,7 +88,7 @@ def start_gaussians(shots: Shots, max_gaussians: int, seed: int, progress: Progr
         torch.full((len(moving),), DURATION * gap).log(),
         torch.zeros(len(moving), 3),
     )
-    return Start(_gaussians(still), moving, motion)
+    return Start(_gaussians(still), moving, motion, confirmed)
 
 
 def start_steps(shots: Shots) -> int:
@@ -95,6 +105,17 @@ def key_frames(num_frames: int) -> tuple[list[int], float]:
     count = min(num_frames, MOST_KEYS)
     gap = num_frames / count
     return [int((index + 0.5) * gap) for index in range(count)], gap
+
+
+def _random_depths(
+    shots: Shots, depths: list[Float[Tensor, "h w"]], random: torch.Generator
+) -> list[Float[Tensor, "h w"]]:
+    """Draw depths that nobody knows, evenly in 1/z: where all is guessed, the fit sorts it out."""
+    drawn = []
+    for (near, far), depth in zip(shots.bounds, depths, strict=True):
+        share = torch.rand(depth.shape, generator=random)
+        drawn.append(1 / (share / near + (1 - share) / far))
+    return drawn
 
 
 def _still_cloud(shots: Shots, depths: list[Float[Tensor, "h w"]], most: int, seed: int) -> Cloud:

@@ -30,11 +30,6 @@ class Task:
     steps: int
 
     @cached_property
-    def color(self) -> Float[Tensor, " 3"]:
-        """What is seen where nothing is."""
-        return self.shots.mean_color()
-
-    @cached_property
     def depths(self) -> list[DepthTargets]:
         """The known depths of each view."""
         if self.targets is None:
@@ -52,7 +47,7 @@ def gaussian_step(fit: Fit, task: Task, step: int) -> dict[str, float]:
     fit.set_rates(progress)
     view, frame = choose_picture(shots, step, task.config.seed)
     camera, image = shots.seen_by(view, frame, 2 if progress < COARSE_SHARE else 1)
-    drawing = draw_fit(fit, camera, float(frame), task.color, depth=task.targets is not None)
+    drawing = draw_fit(fit, camera, float(frame), depth=task.targets is not None)
     terms = _terms(fit, drawing, image, camera, task, view)
     loss = sum(terms.values(), torch.zeros(()))
     loss.backward()
@@ -72,13 +67,10 @@ def choose_picture(shots: Shots, step: int, seed: int) -> tuple[int, int]:
     return view, frame
 
 
-def draw_fit(
-    fit: Fit, camera: Camera, time: float, color: Float[Tensor, " 3"], *, depth: bool = False
-) -> Drawing:
-    """Draw everything at a time; `color` is seen where nothing is."""
+def draw_fit(fit: Fit, camera: Camera, time: float, *, depth: bool = False) -> Drawing:
+    """Draw everything at a time, over black as scenes are drawn: a hole in a wall costs much."""
     outputs = ("rgb", "depth") if depth else ("rgb",)
-    parts = list(fit.shown(time).values())
-    return draw(parts, camera, outputs, background_color=color)
+    return draw(list(fit.shown(time).values()), camera, outputs)
 
 
 def _terms(

@@ -47,6 +47,7 @@ def fit_gaussians(
     if checkpoint is None:
         with Progress(start_steps(task.shots), "first Gaussians") as bar:
             start = start_gaussians(task.shots, most, config.seed, bar)
+        run.log(STAGE, 0, confirmed_depth=start.confirmed)
         first, fit = 0, Fit.of(start, _unit(task.shots, start), task.shots.num_views)
     else:
         first, fit = checkpoint.step, Fit.restore(checkpoint.tensors)
@@ -101,5 +102,5 @@ def _preview(run: Run, fit: Fit, shots: Shots, step: int) -> None:
     """Put a frame in the middle beside its drawing."""
     view, frame = shots.num_views // 2, shots.num_frames // 2
     camera, image = shots.seen_by(view, frame, 1)
-    drawn = draw_fit(fit, camera, float(frame), shots.mean_color()).outputs["rgb"]
+    drawn = draw_fit(fit, camera, float(frame)).outputs["rgb"]
     run.preview(f"{STAGE}-{step}", torch.cat([image, drawn.clamp(0, 1)], 1))
