@@ -1,6 +1,5 @@
 """A small rig on disk, and its footage: see `yard`."""
 
-from pathlib import Path
 
 import pytest
 
