@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.functional import max_pool3d
 
-from fourfold.fields import Part, Rays, RowAdam, Space, VoxelField
+from fourfold.fields import Part, RayColors, Rays, RowAdam, Space, VoxelField
 
 FRESH_ALPHA = 5e-3
 """Alpha of a voxel at first: a ray through a coarse grid loses half of its light."""
-PRUNE_ALPHA = 1e-2
-"""Voxels of less alpha, with all their neighbours, are dropped."""
+PRUNE_WEIGHT = 1e-2
+"""Voxels at which no ray ends with more than this weight, nor at a neighbour, are dropped."""
 DENSITY_RATE = 2.0
 """Learning rate of densities, relative to that of colours: they have farther to go."""
 
@@ -24,16 +25,30 @@ DENSITY_RATE = 2.0
 class Layer:
     """A voxel field that is optimised, its optimiser, and where rays meet it (None: everywhere).
 
-    The first `held` keys stay as they are.
+    The first `held` keys stay as they are. `most` is the largest weight that a ray gave to each
+    vertex since voxels were dropped last.
     """
 
     voxels: VoxelField
     occupancy: Bool[Tensor, "X Y Z"] | None = None
     held: int = 0
+    most: Float[Tensor, " X*Y*Z"] = field(default_factory=lambda: torch.empty(0))
     optimizer: RowAdam = field(init=False)
 
     def __post_init__(self) -> None:
+        if not len(self.most):
+            self.forget()
         self.restart()
+
+    def forget(self) -> None:
+        """Take note of the weights of rays anew."""
+        self.most = torch.zeros(self.voxels.filled.numel())
+
+    def note(self, points: Float[Tensor, "S 3"], weights: Float[Tensor, " S"]) -> None:
+        """Take note of the weights of pieces of rays, at the vertices next to them."""
+        size = torch.tensor(self.voxels.resolution)
+        x, y, z = (points * (size - 1)).round().long().unbind(1)
+        self.most.scatter_reduce_(0, (x * size[1] + y) * size[2] + z, weights, "amax")
 
     def restart(self) -> None:
         """Begin with fresh moments, for voxels that are new."""
@@ -70,17 +85,18 @@ class Layer:
         self.voxels.harmonics[rows] = 0.0
 
     def prune(self) -> None:
-        """Drop voxels in which nothing is, and leave them out of the rays."""
-        occupancy = self.voxels.occupancy(PRUNE_ALPHA)
-        if bool(occupancy.any()):
+        """Drop voxels in which no ray ends, and leave them out of the rays."""
+        ends = (self.most > PRUNE_WEIGHT).view(1, 1, *self.voxels.resolution).float()
+        occupancy = max_pool3d(ends, 3, stride=1, padding=1)[0, 0] > 0
+        if bool((occupancy & self.voxels.filled).any()):
             self.occupancy = occupancy
             self.replace(self.voxels.pruned(occupancy))
+            self.forget()
 
     def upsample(self, resolution: tuple[int, int, int]) -> None:
         """Go on with a finer grid."""
         self.replace(self.voxels.upsampled(resolution))
-        if self.occupancy is not None:
-            self.occupancy = self.voxels.occupancy(PRUNE_ALPHA)
+        self.forget()
 
     def step(self, tv_density: float, tv_color: float, tv_time: float = 0.0) -> None:
         """Step down the gradients, with those of total variation added; forget them."""
@@ -106,6 +122,7 @@ class Layer:
             "constants": torch.tensor([voxels.scale, voxels.shift], dtype=torch.float64),
             "occupancy": occupancy,
             "held": torch.tensor(self.held),
+            "most": self.most,
             "optimizer": self.optimizer.state(),
         }
 
@@ -122,7 +139,9 @@ class Layer:
             shift,
         )
         occupancy = state["occupancy"]
-        layer = Layer(voxels, occupancy if occupancy.numel() else None, int(state["held"]))
+        layer = Layer(
+            voxels, occupancy if occupancy.numel() else None, int(state["held"]), state["most"]
+        )
         if state["optimizer"]:
             layer.optimizer.load_state(state["optimizer"])
         else:
@@ -147,6 +166,13 @@ class Fit:
         """Give what rays meet."""
         layers: Sequence[Layer] = [self.still] if only_still else self.layers
         return [Part(each.voxels, self.space, each.occupancy, rays, step) for each in layers]
+
+    @torch.no_grad()
+    def note(self, seen: RayColors) -> None:
+        """Take note of where rays end, for `Layer.prune`."""
+        for number, layer in enumerate(self.layers):
+            own = (seen.owners == number) & (seen.weights > PRUNE_WEIGHT)
+            layer.note(seen.samples.points[own], seen.weights[own])
 
     def tensors(self) -> dict[str, Any]:
         """Give everything that a checkpoint needs to go on, nested."""

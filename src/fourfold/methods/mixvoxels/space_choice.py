@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fourfold.fields import BoxSpace, ContractedSpace, NdcSpace, Space
-from fourfold.geometry import Camera
+from fourfold.geometry import Camera, project_points
 from fourfold.methods.mixvoxels.footage import Footage
 
 FORWARD_COSINE = math.cos(math.radians(35.0))
@@ -19,6 +19,8 @@ BOX_RATIO = 12.0
 """A scene whose farthest depth is fewer times its nearest is held by a box."""
 MARGIN = 1.05
 """By how much the frustum of forward-facing cameras is widened."""
+
+_PROBES = 48
 
 
 def nearest_distance(footage: Footage) -> float:
@@ -116,8 +118,23 @@ def _frustum_corners(cameras: list[Camera], near: float, far: float) -> Float[Te
 
 
 def _box(cameras: list[Camera], near: float, far: float) -> BoxSpace:
+    """Make the smallest upright box around all places that two cameras or more see."""
     corners = _frustum_corners(cameras, near, far)
-    return BoxSpace(corners.amin(0), corners.amax(0))
+    low, high = corners.amin(0), corners.amax(0)
+    axes = [torch.linspace(0.0, 1.0, _PROBES)] * 3
+    cube = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
+    points = low + cube * (high - low)
+    seen = torch.zeros(len(points), dtype=torch.int32)
+    for camera in cameras:
+        pixels, depth = project_points(camera, points)
+        size = pixels.new_tensor([camera.width, camera.height])
+        inside = ((pixels >= 0) & (pixels <= size)).all(1)
+        seen += inside & (depth > near) & (depth < far)
+    shared = points[seen >= 2]
+    if not len(shared):
+        return BoxSpace(low, high)
+    cell = (high - low) / (_PROBES - 1)
+    return BoxSpace(shared.amin(0) - cell, shared.amax(0) + cell)
 
 
 def _everything(cameras: list[Camera], near: float) -> ContractedSpace:

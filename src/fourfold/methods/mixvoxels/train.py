@@ -50,15 +50,17 @@ STAGES: dict[str, tuple[str, ...]] = {"voxels": ("still", "moving"), "gaussians"
 """The stages of each geometry, in their order."""
 STILL_SHARE = 0.4
 """Share of the iterations in which the still voxels are fitted alone."""
-COARSE_SHARE = 0.4
-"""Share of the still stage on a grid of half the resolution."""
-PRUNE_AT = (0.25, 0.4, 0.7, 1.0)
-"""Shares of the still stage after which empty voxels are dropped."""
+LEVELS = ((0.0, 4), (0.2, 2), (0.45, 1))
+"""From which share of the still stage on the resolution is which part of the finest."""
+COARSEST = 24
+"""No grid has fewer voxels on its longest side."""
+PRUNE_AT = (0.2, 0.45, 0.7, 1.0)
+"""Shares of a stage after which empty voxels are dropped: also before the grid becomes finer."""
 CHANGING_SHARE = 0.5
 """Share of the rays of the second stage that go through pixels which change."""
 DEPTH_SHARE = 0.25
 """Share of the rays that go through pixels of known depth."""
-TV_DENSITY, TV_COLOR, TV_TIME = 2e-8, 2e-8, 0.1
+TV_DENSITY, TV_COLOR, TV_TIME = 2e-8, 2e-9, 0.1
 """Total variation: of densities and of colours, per pair of neighbours; in time, relative to it."""
 LAST_RATE = 0.1
 """The learning rate at the end of a stage, relative to its start."""
@@ -212,12 +214,13 @@ def fit_still(material: Material, run: Run, checkpoint: Checkpoint | None) -> Fi
     config, size = material.config, material.config.size
     share = 1.0 if material.footage.num_frames == 1 else STILL_SHARE
     steps = max(int(share * size.iterations), 1)
-    refine_at = int(COARSE_SHARE * steps)
+    levels = {
+        int(share * steps): grid_of(material.space, max(size.resolution // part, COARSEST))
+        for share, part in LEVELS
+    }
     prunes = {int(share * steps) for share in PRUNE_AT}
-    fine = grid_of(material.space, size.resolution)
     if checkpoint is None:
-        coarse = grid_of(material.space, max(size.resolution // 2, 16))
-        voxels = VoxelField.dense(coarse, degree=config.voxels.harmonics, alpha=FRESH_ALPHA)
+        voxels = VoxelField.dense(levels[0], degree=config.voxels.harmonics, alpha=FRESH_ALPHA)
         fit, first = Fit(material.space, Layer(voxels)), 0
     else:
         fit, first = Fit.restore(material.space, checkpoint.tensors), checkpoint.step
@@ -225,8 +228,8 @@ def fit_still(material: Material, run: Run, checkpoint: Checkpoint | None) -> Fi
     with Progress(steps, "still", start=first) as bar:
         watch = _Watch(run, "still", bar)
         for step in range(first, steps):
-            if step == refine_at:
-                fit.still.upsample(fine)
+            if step in levels and step > 0:
+                fit.still.upsample(levels[step])
             fit.still.set_rate(config.voxels.learning_rate * rate(step))
             random = generator(config.seed, "still", step)
             batch = material.pixels.still(size.rays, _depth_share(material), random)
@@ -341,6 +344,7 @@ def _descend(
     """Draw a batch, and leave the gradients of its loss."""
     settings = material.config.depth_loss
     seen = see(fit, batch, random, settings.guided, only_still)
+    fit.note(seen)
     terms = losses(seen, batch, settings)
     total = torch.stack(list(terms.values())).sum()
     total.backward()
