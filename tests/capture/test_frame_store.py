@@ -163,3 +163,12 @@ def test_statistics_in_blocks(rig, tmp_path, monkeypatch):
     np.testing.assert_allclose(store.mean(1), frames.mean(0), atol=1e-6)
     np.testing.assert_allclose(store.median(1), np.median(frames, 0), atol=1e-6)
     np.testing.assert_allclose(store.deviation(1), frames.std(0).mean(2), atol=1e-6)
+
+
+def test_a_long_clip_has_the_median_of_64_frames():
+    # red counts up: of 0, 4, 8, ... 252, the middle two are 124 and 128; green is odd for once
+    values = np.zeros((253, 1, 1, 3), np.uint8)
+    values[:, 0, 0, 0] = np.arange(253)
+    values[3, 0, 0, 1] = 9
+    store = FrameStore(("a",), 253, (values,), (np.arange(253),))
+    np.testing.assert_allclose(store.median(0)[0, 0] * 255, [126, 0, 0], rtol=1e-6)

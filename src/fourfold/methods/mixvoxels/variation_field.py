@@ -22,8 +22,9 @@ COARSE = 64
 STEPS, RAYS = 300, 4096
 CHANGING_SHARE = 0.25
 """Share of the rays that go through pixels which change; both classes count alike all the same."""
-FIRST_LOGIT = 0.0
-"""What a place says before any ray has asked it."""
+FIRST_LOGITS = (-0.4, -0.2)
+"""What places say before any ray has asked them; if all said the same, rays would first ask what
+is nearest to their camera."""
 RATE = 0.1
 
 
@@ -78,7 +79,9 @@ def train_motion(
         return torch.zeros(resolution, dtype=torch.bool)
     shrink = min(COARSE / max(resolution), 1.0)
     x, y, z = (max(round(count * shrink), 2) for count in resolution)
-    logits = torch.full((x * y * z, 1, 1), FIRST_LOGIT, requires_grad=True)
+    noise = torch.rand(x * y * z, 1, 1, generator=generator(seed, "variation"))
+    low, high = FIRST_LOGITS
+    logits = (low + (high - low) * noise).requires_grad_()
     optimizer = RowAdam({"logits": logits}, {"logits": RATE})
     with Progress(STEPS, "variation") as bar:
         for step in range(STEPS):
