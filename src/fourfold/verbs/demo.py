@@ -45,13 +45,15 @@ def demo(
         OutputError: it cannot be written.
     """
     from fourfold.verbs.evaluate import evaluate
+    from fourfold.verbs.options import InputOptions
     from fourfold.verbs.render import render
     from fourfold.verbs.train import train
 
     chosen = find_method(method)
     capture = example_path(chosen.example)
     say(f"training {method} on the embedded example {chosen.example}")
-    run = train(method, capture, out=out, overwrite=overwrite, **chosen.demo)
+    how = InputOptions(**chosen.demo_input)
+    run = train(method, capture, out=out, overwrite=overwrite, capture_options=how, **chosen.demo)
     say("rendering it")
     videos = render(run, outputs="rgb", **chosen.demo_render)
     say("measuring it")

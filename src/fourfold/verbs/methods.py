@@ -40,6 +40,8 @@ class Method:
     """Whether its input is filmed by many cameras, which has options of its own."""
     demo: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """Settings with which the embedded example is trained in a minute or two."""
+    demo_input: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """Options with which it is read."""
     demo_render: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """Options with which its video is rendered."""
 
@@ -88,6 +90,7 @@ METHODS = {
         example="arena",
         rig=True,
         demo=MappingProxyType({"preset": "tiny"}),
+        demo_input=MappingProxyType({"fps": 15.0}),
     ),
 }
 
