@@ -147,6 +147,7 @@ def test_stopped_in_a_block_it_goes_on_the_same(clip, tmp_path, monkeypatch):
     stopped = training.train(clip, tmp_path / "stopped", config, False)
     # what was finished is not fitted again
     assert calls == [1, 2, 2, 3]
+    assert not (stopped.path / "checkpoints" / "blocks").exists()
     scenes = [load_file(run.scene_folder / "tensors.safetensors") for run in (whole, stopped)]
     assert scenes[0].keys() == scenes[1].keys()
     assert all(torch.equal(scenes[0][name], scenes[1][name]) for name in scenes[0])

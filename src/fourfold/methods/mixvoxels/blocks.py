@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from fourfold.errors import InputError
 from fourfold.fields import VoxelField, time_keys
-from fourfold.files import write_atomic
+from fourfold.files import write_atomic, writing
 from fourfold.methods.mixvoxels.finish import SHOWN_ALPHA
 from fourfold.methods.mixvoxels.fit import Layer
 
@@ -131,6 +132,12 @@ class BlockStore:
         layer = Layer(voxels, keep)
         layer.freeze()
         return layer
+
+    def remove(self) -> None:
+        """Remove all blocks, if there are any: once they are joined and saved."""
+        with writing(self.folder):
+            if self.folder.exists():
+                shutil.rmtree(self.folder)
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:04d}.safetensors"

@@ -188,6 +188,7 @@ def _run_stage(stage: str, material: Material, run: Run) -> None:
             if last:
                 _save_scene(fit, material, run)
         run.save_checkpoint(stage, 0, fit.tensors(), {"done": True})
+        _block_store(run).remove()
     elif last and checkpoint is not None and not run.scene_folder.exists():
         _save_scene(_restore(material, checkpoint), material, run)
 
@@ -253,7 +254,7 @@ def fit_moving(material: Material, run: Run, checkpoint: Checkpoint) -> Fit:
     if fit.moving is None:
         return fit
     blocks = _blocks(len(fit.moving.voxels.densities), material)
-    store = BlockStore(run.path / "checkpoints" / "blocks") if len(blocks) > 1 else None
+    store = _block_store(run) if len(blocks) > 1 else None
     with Progress(blocks[-1].steps.stop, "moving", start=first) as bar:
         watch = _Watch(run, "moving", bar)
         for number, block in enumerate(blocks):
@@ -269,6 +270,11 @@ def fit_moving(material: Material, run: Run, checkpoint: Checkpoint) -> Fit:
         fit.moving = store.join(len(blocks) - 1)
     run.preview("moving", preview(fit, material.footage, material.footage.num_frames // 2))
     return fit
+
+
+def _block_store(run: Run) -> BlockStore:
+    # among the checkpoints: they belong together, and go together
+    return BlockStore(run.path / "checkpoints" / "blocks")
 
 
 def _begin_moving(fit: Fit, material: Material) -> None:
