@@ -152,7 +152,8 @@ class VolumeObject:
 
     def at(self, time: float) -> Gaussians:
         """Give the volume as Gaussians in the world at `time` (frames); not differentiable."""
-        return self.motion.apply(self.volume.gaussians(time), time)
+        changes = self.volume.field.changes
+        return self.motion.apply(self.volume.gaussians(time) if changes else self.geometry, time)
 
     def means_at(self, time: float) -> Float[Tensor, "N 3"]:
         """Give the centres of `geometry` in the world at `time`: where a rigid volume has them."""

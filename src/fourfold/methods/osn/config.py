@@ -44,7 +44,7 @@ class TensorConfig:
     rays: int = 2048
     """Rays of a step: of all bodies together, or shared among them in the bootstrap."""
     resolution: int = 128
-    """Voxels along the longest side of a body's box; half of them at first."""
+    """Most voxels along the longest side of a body's box; half of them at first."""
     ranks: int = 16
     """Products of a plane and a line along each axis, for density and for colour each."""
     depth_weight: float = 0.5

@@ -1,5 +1,6 @@
 """The other geometry, that of the original: a TensoRF per body, drawn jointly along rays."""
 
+import math
 from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
@@ -21,6 +22,8 @@ from fourfold.training import Progress, generator
 
 BOX_MARGIN = 0.1
 """A box reaches this share of its sides beyond the surface that a body starts from."""
+VOXELS_PER_PIXEL = 2.0
+"""Voxels are not smaller than half of what a pixel covers at a body's median depth."""
 LEAST_VERTICES = 8
 """Along the shortest side of a box."""
 REFINED_AT = 0.4
@@ -44,11 +47,29 @@ class TensorGeometry(Geometry[TensorFit]):
         """The depths that each body starts from, by frame."""
         return [frame_depths(self.footage, index) for index in range(self.footage.num_bodies)]
 
+    @cached_property
+    def boxes(self) -> list[tuple[BoxSpace, int]]:
+        """The box of each body, and the vertices along its longest side when all is fine."""
+        return [self._box(index) for index in range(self.footage.num_bodies)]
+
+    def _box(self, index: int) -> tuple[BoxSpace, int]:
+        points, _, widths = surface_points(self.footage, index, 1, self.depths[index])
+        low, high = points.amin(0), points.amax(0)
+        bounds = self.footage.bodies[index].bounds
+        if bounds is not None:  # strays of the surface lie beyond
+            low = torch.maximum(low, bounds[0].float())
+            high = torch.minimum(high, bounds[1].float())
+        margin = BOX_MARGIN * (high - low).max()
+        space = BoxSpace(low - margin, high + margin)
+        pixels = float((space.high - space.low).max() / widths.median())
+        finest = max(math.ceil(VOXELS_PER_PIXEL * pixels), 2 * LEAST_VERTICES)
+        return space, min(self.settings.resolution, finest)
+
     def start(self, progress: Progress) -> TensorFit:
         bodies = []
         for index, name in enumerate(self.footage.names):
-            space = self._box(index)
-            resolution = grid_of(space, self.settings.resolution // 2)
+            space, longest = self.boxes[index]
+            resolution = grid_of(space, longest // 2)
             random = generator(self.config.seed, "field", index)
             ranks = self.settings.ranks
             field = TensorVMField.random(
@@ -59,18 +80,6 @@ class TensorGeometry(Geometry[TensorFit]):
             bodies.append(TensorBody.of(name, field, space, everywhere, poses))
             progress.advance()
         return TensorFit(bodies)
-
-    def _box(self, index: int) -> BoxSpace:
-        points, _, _ = surface_points(self.footage, index, 1, self.depths[index])
-        low, high = points.amin(0), points.amax(0)
-        bounds = self.footage.bodies[index].bounds
-        if bounds is not None:  # strays of the surface lie beyond
-            low, high = (
-                torch.maximum(low, bounds[0].float()),
-                torch.minimum(high, bounds[1].float()),
-            )
-        margin = BOX_MARGIN * (high - low).max()
-        return BoxSpace(low - margin, high + margin)
 
     def restore(self, state: list[Mapping[str, Any]]) -> TensorFit:
         return TensorFit.restore(self.footage, state)
@@ -102,7 +111,7 @@ class TensorGeometry(Geometry[TensorFit]):
     def _refine(self, fit: TensorFit) -> None:
         for index, body in enumerate(fit.bodies):
             body.occupancy = seen_cells(body, self.footage, index)
-            body.refine(grid_of(body.space, self.settings.resolution))
+            body.refine(grid_of(*self.boxes[index]))
 
 
 def grid_of(space: BoxSpace, longest: int) -> tuple[int, int, int]:
