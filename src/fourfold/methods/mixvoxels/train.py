@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -89,7 +90,12 @@ class Material:
         if self.footage.num_frames == 1:
             sizes = self.footage.sizes.tolist()
             return [torch.zeros(height, width) for width, height in sizes]
-        return [torch.from_numpy(self.footage.store.deviation(view)) for view in self.footage.views]
+        views, found = self.footage.views, []
+        with Progress(len(views), "what changes") as bar:
+            for view in views:
+                found.append(torch.from_numpy(self.footage.store.deviation(view)))
+                bar.advance()
+        return found
 
     @cached_property
     def changing(self) -> list[Bool[Tensor, "H W"]]:
@@ -102,16 +108,11 @@ class Material:
         store, target = self.footage.store, self.config.voxels.still_target
         if self.footage.num_frames == 1:
             target = str(self.footage.frames[0])
-        images = []
-        for view in self.footage.views:
-            if target.isdigit():
-                frame = min(int(target), store.num_frames - 1)
-                image = torch.from_numpy(store.image(frame, view).copy()).float() / 255
-            elif target == "mean":
-                image = torch.from_numpy(store.mean(view))
-            else:
-                image = torch.from_numpy(store.median(view))
-            images.append(image)
+        views, images = self.footage.views, []
+        with Progress(len(views), "what stands still") as bar:
+            for view in views:
+                images.append(torch.from_numpy(_still_image(store, view, target)))
+                bar.advance()
         return images
 
     @cached_property
@@ -124,6 +125,13 @@ class Material:
         """What rays are drawn from."""
         near = nearest_distance(self.footage)
         return PixelSource(self.footage, near, self.changing, self.targets, self.still_images)
+
+
+def _still_image(store: FrameStore, view: int, target: str) -> Float[np.ndarray, "H W 3"]:
+    if target.isdigit():
+        frame = min(int(target), store.num_frames - 1)
+        return store.image(frame, view).astype(np.float32) / 255
+    return store.mean(view) if target == "mean" else store.median(view)
 
 
 def train(capture: Capture, out: Path, config: MixVoxelsConfig, overwrite: bool) -> Run:
