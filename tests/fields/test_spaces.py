@@ -5,8 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fourfold.fields import BoxSpace, ContractedSpace, NdcSpace, Space
+from fourfold.fields import BoxSpace, ContractedSpace, NdcSpace, Space, sample_rays
 from fourfold.geometry import axis_angle_to_quaternion, quaternion_to_matrix, rigid_matrix
+from tests.fields.rays_of_tests import random_rays
 
 BOX = BoxSpace(torch.tensor([-1.0, 0.0, 2.0]), torch.tensor([1.0, 4.0, 3.0]))
 NDC = NdcSpace(torch.eye(4), torch.tensor([1.0, 0.5]), torch.tensor(2.0))
@@ -81,3 +82,17 @@ def test_empty_spaces_are_refused():
         ContractedSpace(zero, zero)
     with pytest.raises(ValueError, match="no frustum"):
         NdcSpace(torch.eye(4), torch.ones(2), torch.tensor(0.0))
+
+
+def test_rays_into_the_far_end_before_infinity():
+    # of a frustum: the middle of a piece that reached infinity would be anywhere
+    space = NdcSpace(torch.eye(4), torch.tensor([1.0, 0.8]), torch.tensor(1.5))
+    rays = random_rays(400, 0.1).bounded(near=0.5)
+    forward = rays.select(rays.directions[:, 2] > 0.2)
+    assert len(forward) > 100
+    jitter = torch.linspace(0.0, 0.999, len(forward))
+    samples = sample_rays(forward, space, (36, 20, 30), step=1.0, jitter=jitter)
+    assert float(samples.distances.min()) > 0.5
+    same = samples.rays[1:] == samples.rays[:-1]
+    assert bool((samples.distances.diff()[same] > 0).all())
+    assert 1e4 < float(samples.distances.max()) < 2e5

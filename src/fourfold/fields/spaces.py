@@ -19,6 +19,10 @@ _KINDS: dict[str, type[Space]] = {}
 # How near to infinity (in cubes from the face where it lies) points come back as finite ones.
 _HORIZON = 1e-6
 
+# A ray ends this share before infinity, a hundred thousand near depths away: rounding would put a
+# last piece that reached it anywhere, also behind the camera, and its distance outweighs all others.
+_LAST_SHARE = 1e-5
+
 
 @dataclass(frozen=True, eq=False)
 class Space(ABC):
@@ -155,6 +159,8 @@ class NdcSpace(Space):
         zeros = torch.zeros_like(depths)
         line = self._project(origins), directions, zeros, zeros, bases, depths, slopes
         ends = torch.where(missed, 0.0, Paths(*line).places(rays.far))
+        horizon = torch.where(slopes > 0, (1 - _LAST_SHARE) / slopes, torch.inf)
+        ends = torch.minimum(ends, horizon)
         return Paths(*line[:3], ends, *line[4:]).clipped()
 
 
