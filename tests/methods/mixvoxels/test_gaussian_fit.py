@@ -11,7 +11,8 @@ from fourfold.methods.mixvoxels.config import MixVoxelsConfig
 from fourfold.methods.mixvoxels.depth_targets import DepthTargets
 from fourfold.methods.mixvoxels.gaussian_config import GaussianConfig
 from fourfold.methods.mixvoxels.gaussian_fit import Fit
-from fourfold.methods.mixvoxels.gaussian_growth import grow
+from fourfold.methods.mixvoxels.gaussian_growth import clear_lenses, grow
+from fourfold.methods.mixvoxels.gaussian_lenses import room_before
 from fourfold.methods.mixvoxels.gaussian_step import (
     Task,
     choose_picture,
@@ -151,14 +152,23 @@ def test_growth_stays_within_its_bounds_and_clears_the_lenses():
     with torch.no_grad():
         fit.leaves[BACKGROUND]["means"][0] = cameras()[2].position + 0.2 * cameras()[2].forward
         fit.leaves[BACKGROUND]["logit_opacities"][1] = -9.0
+        beside = cameras()[2].world_from_camera[:3, 0]
+        fit.leaves[BACKGROUND]["means"][2] = (
+            cameras()[2].position + 0.4 * beside + 0.3 * (cameras()[2].forward)
+        )
+        fit.leaves[BACKGROUND]["log_scales"][2] = 1.0
     for pulls in fit.pulls.values():
         pulls.gradient_sum += torch.arange(float(len(pulls.views)))
         pulls.views += 1
     most = count + 20
-    grow(fit, shots(), most, 100, 0)
+    clear_lenses(fit, shots().lenses)
+    grow(fit, most, 100, 0)
     assert count < fit.count <= most
     means = fit.leaves[BACKGROUND]["means"]
-    assert not bool(shots().blocking(means).any())
+    room = room_before(shots().lenses, means.detach())
+    assert float(room.min()) > 0
+    assert float(room[0]) < 1  # that of the third, once the first two are gone: it became smaller
+    assert bool((fit.gaussians(BACKGROUND).detach().scales.amax(1) <= room * 1.001).all())
     assert float(fit.gaussians(BACKGROUND).detach().opacities.min()) > 0.01
     assert float(fit.pulls[BACKGROUND].views.sum()) == 0
     # moments and parameters still belong together

@@ -12,7 +12,8 @@ from torch.testing import assert_close
 from fourfold.errors import UsageError
 from fourfold.geometry import Camera
 from fourfold.methods.mixvoxels.footage import Footage
-from fourfold.methods.mixvoxels.gaussian_shots import Shots, read_shots
+from fourfold.methods.mixvoxels.gaussian_lenses import all_lenses, room_before
+from fourfold.methods.mixvoxels.gaussian_shots import read_shots
 
 CAMERA = Camera.from_fov(40, 30, 60.0)
 
@@ -65,6 +66,8 @@ def test_unknown_bounds_follow_from_what_the_cameras_look_at():
     shots = read_shots(footage(two_cameras(), [[torch.nan] * 2, [1.0, 9.0]], (0,)))
     assert shots.bounds[0] == pytest.approx((0.9, 12.0), rel=1e-3)
     assert shots.bounds[1] == (1.0, 9.0)
+    lenses = all_lenses(footage(two_cameras(), [[torch.nan] * 2, [1.0, 9.0]], (0,)))
+    assert [near for _, near in lenses] == pytest.approx([0.9, 1.0], rel=1e-3)
 
 
 def test_cameras_that_move_are_refused():
@@ -75,12 +78,14 @@ def test_cameras_that_move_are_refused():
 
 
 def test_nothing_stands_before_a_lens():
-    shots = Shots([CAMERA], 1, lambda view, frame: np.zeros(0, np.uint8), [], [], [(CAMERA, 2.0)])
     points = {
-        (0.0, 0.0, 1.7): True,  # before the lens, nearer than the nearest depth
-        (0.0, 0.0, 1.9): False,
-        (3.0, 0.0, 0.9): False,  # beside the picture
-        (0.0, 0.0, -0.1): True,  # in the camera's body
-        (0.0, 0.0, -0.9): False,
+        (0.0, 0.0, 1.7): 0.0,  # before the lens, nearer than the nearest depth
+        (0.0, 0.0, 1.9): torch.inf,
+        (0.0, 0.0, -0.1): 0.0,  # in the camera's body
+        (0.0, 0.0, -0.9): torch.inf,
+        # beside the picture, whose half is 20 of 26 (40 x 30 at 60 degrees) of the depth wide:
+        # two standard deviations may be as wide as it is away
+        (2.0, 0.0, 1.0): (2.0 - 20 / 25.98076) / 2,
     }
-    assert shots.blocking(torch.tensor(list(points))).tolist() == list(points.values())
+    room = room_before([(CAMERA, 2.0)], torch.tensor(list(points)))
+    assert_close(room, torch.tensor(list(points.values())))

@@ -1,10 +1,12 @@
 """More Gaussians where the pictures ask for them, and none where there can be nothing."""
 
+from collections.abc import Sequence
+
 import torch
 
 from fourfold.geometry import Camera
 from fourfold.methods.mixvoxels.gaussian_fit import Fit
-from fourfold.methods.mixvoxels.gaussian_shots import Shots
+from fourfold.methods.mixvoxels.gaussian_lenses import Lens, room_before
 from fourfold.scene import Drawing
 from fourfold.splat import DensifyOptions, densify_and_prune
 from fourfold.training import generator
@@ -17,6 +19,8 @@ GROW_SHARE = 0.05
 """This share of the Gaussians grows each time: those whose place the pictures pull at most."""
 SPLIT_PIXELS = 2.0
 """A growing Gaussian with a larger standard deviation than this is split, a smaller one cloned."""
+SMALLEST_PIXELS = 0.3
+"""Where there is no room for a larger standard deviation than this, nothing is left."""
 FAINT = 0.01
 """Opacity under which a Gaussian is pruned."""
 HIDDEN = -20.0
@@ -44,8 +48,18 @@ def is_time_to_grow(step: int, steps: int) -> bool:
 
 
 @torch.no_grad()
-def grow(fit: Fit, shots: Shots, most: int, step: int, seed: int) -> None:
-    """Split and clone the Gaussians that pictures pull at most; prune what is faint or in the way.
+def clear_lenses(fit: Fit, lenses: Sequence[Lens]) -> None:
+    """Make Gaussians beside a lens small enough not to veil it, hide those right before it."""
+    for group in fit.leaves.values():
+        room = room_before(lenses, group["means"])
+        group["logit_opacities"][room < SMALLEST_PIXELS * fit.unit] = HIDDEN
+        largest = room.clamp_min(SMALLEST_PIXELS * fit.unit).log()[:, None]
+        group["log_scales"].copy_(torch.minimum(group["log_scales"], largest))
+
+
+@torch.no_grad()
+def grow(fit: Fit, most: int, step: int, seed: int) -> None:
+    """Split and clone the Gaussians that pictures pull at most; prune what is faint.
 
     After 3DGS (Kerbl et al. 2023); a share of the Gaussians grows, since a threshold of the
     gradient would depend on the loss. There are never more than `most` in all.
@@ -54,7 +68,6 @@ def grow(fit: Fit, shots: Shots, most: int, step: int, seed: int) -> None:
         count = len(group["means"])
         if not count:
             continue
-        group["logit_opacities"][shots.blocking(group["means"])] = HIDDEN
         pulls, others = fit.pulls[owner].mean_gradient(), fit.count - count
         top = max(int(GROW_SHARE * count), 1)
         options = DensifyOptions(

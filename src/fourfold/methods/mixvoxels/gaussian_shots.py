@@ -6,22 +6,13 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, UInt8
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from fourfold.errors import UsageError
-from fourfold.geometry import Camera, project_points
+from fourfold.geometry import Camera
 from fourfold.methods.mixvoxels.footage import Footage
-from fourfold.methods.mixvoxels.space_choice import focus_point
-
-NEAREST, FARTHEST = 0.3, 4.0
-"""Depths where none are known, as shares of the distance to what all cameras look at."""
-CLEAR = 0.9
-"""Share of the nearest depth up to which there is nothing before a lens."""
-HOUSING = 0.1
-"""Share of the nearest depth around a lens, also beside and behind it, in which nothing else is."""
-MARGIN = 0.15
-"""Share of a picture's sides beyond which nothing reaches into it."""
+from fourfold.methods.mixvoxels.gaussian_lenses import Lens, all_lenses, depth_bounds
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +33,7 @@ class Shots:
     image: Callable[[int, int], UInt8[np.ndarray, "H W 3"]]
     still: Sequence[UInt8[np.ndarray, "H W 3"]]
     bounds: Sequence[tuple[float, float]]
-    lenses: Sequence[tuple[Camera, float]]
+    lenses: Sequence[Lens]
 
     @property
     def num_views(self) -> int:
@@ -59,20 +50,6 @@ class Shots:
         difference = cv2.absdiff(self.image(view, frame), self.still[view]).max(2)
         return _floats(difference, smaller(self.cameras[view], reduced))
 
-    def blocking(self, points: Float[Tensor, "N 3"]) -> Bool[Tensor, " N"]:
-        """Say which points would stand right before a lens, or in it.
-
-        Cameras in a wall are overlooked by all others, and a Gaussian there is fog for them alone.
-        """
-        blocked = torch.zeros(len(points), dtype=torch.bool)
-        for camera, near in self.lenses:
-            pixels, depth = project_points(camera, points)
-            size = pixels.new_tensor([camera.width, camera.height])
-            inside = ((pixels / size - 0.5).abs() < 0.5 + MARGIN).all(1)
-            touching = (points - camera.position).norm(dim=1) < HOUSING * near
-            blocked |= (inside & (depth > 0) & (depth < CLEAR * near)) | touching
-        return blocked
-
 
 def read_shots(footage: Footage) -> Shots:
     """Take what Gaussians need from the footage of a rig.
@@ -87,19 +64,13 @@ def read_shots(footage: Footage) -> Shots:
             "Gaussians are fitted to cameras that stand still, and these move",
             mend="Use --geometry voxels",
         )
-    known = torch.isfinite(footage.bounds).all(1)
-    focus = focus_point(cameras)
-    bounds = [
-        (float(pair[0]), float(pair[1])) if known[view] else _guessed_bounds(cameras[view], focus)
-        for view, pair in enumerate(footage.bounds)
-    ]
     return Shots(
         cameras,
         footage.num_frames,
         lambda view, frame: store.image(frames[frame], views[view]),
         [_still(footage, view) for view in range(len(views))],
-        bounds,
-        _lenses(footage, focus),
+        depth_bounds(footage),
+        all_lenses(footage),
     )
 
 
@@ -130,19 +101,3 @@ def _floats(values: UInt8[np.ndarray, "H W *C"], camera: Camera) -> Float[Tensor
 def _moves(cameras: Sequence[Camera]) -> bool:
     first = cameras[0].camera_from_world
     return any(not torch.equal(first, camera.camera_from_world) for camera in cameras)
-
-
-def _guessed_bounds(camera: Camera, focus: Float[Tensor, " 3"]) -> tuple[float, float]:
-    distance = float((camera.position - focus).norm())
-    return NEAREST * distance, FARTHEST * distance
-
-
-def _lenses(footage: Footage, focus: Float[Tensor, " 3"]) -> list[tuple[Camera, float]]:
-    """Find all cameras of the capture, each with the nearest depth that is known or guessed."""
-    capture, frame, found = footage.capture, footage.frames[0], []
-    for view in range(len(capture.views)):
-        camera = capture.camera(frame, view)
-        if camera is not None:
-            near, _ = capture.bounds(view) or _guessed_bounds(camera, focus)
-            found.append((camera, near))
-    return found

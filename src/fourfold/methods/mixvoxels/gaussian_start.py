@@ -11,6 +11,7 @@ from torch import Tensor
 from fourfold.geometry import unproject_pixels
 from fourfold.methods.mixvoxels.gaussian_depth import still_depths
 from fourfold.methods.mixvoxels.gaussian_hull import Silhouettes, carve, paint
+from fourfold.methods.mixvoxels.gaussian_lenses import room_before
 from fourfold.methods.mixvoxels.gaussian_shots import Shots
 from fourfold.scene import Gaussians, SpacetimeMotion
 from fourfold.training import Progress, generator
@@ -73,7 +74,7 @@ def start_gaussians(shots: Shots, max_gaussians: int, seed: int, progress: Progr
         silhouettes = Silhouettes(shots, frame, depths)
         cells, size = carve(silhouettes, low, high)
         colors, shown = paint(silhouettes, cells, size)
-        shown &= ~shots.blocking(cells)
+        shown &= room_before(shots.lenses, cells) > 0
         clouds.append(
             _thin(cells[shown], colors[shown], size, most, generator(seed, "hull", frame))
         )
@@ -132,7 +133,7 @@ def _still_cloud(shots: Shots, depths: list[Float[Tensor, "h w"]], most: int, se
         x, y = (pixels * scale).long().unbind(1)
         colors.append(whole[y, x])
     together, painted = torch.cat(points), torch.cat(colors)
-    free = ~shots.blocking(together)
+    free = room_before(shots.lenses, together) > 0
     together, painted = together[free], painted[free]
     kept = torch.randperm(len(together), generator=generator(seed, "still"))[:most]
     chosen = together[kept]

@@ -11,7 +11,13 @@ from fourfold.geometry import Camera
 from fourfold.methods.mixvoxels.config import MixVoxelsConfig
 from fourfold.methods.mixvoxels.depth_targets import DepthTargets
 from fourfold.methods.mixvoxels.gaussian_fit import Fit
-from fourfold.methods.mixvoxels.gaussian_growth import grow, is_time_to_grow, watch
+from fourfold.methods.mixvoxels.gaussian_growth import (
+    GROW_EVERY,
+    clear_lenses,
+    grow,
+    is_time_to_grow,
+    watch,
+)
 from fourfold.methods.mixvoxels.gaussian_shots import Shots
 from fourfold.scene import Drawing, draw
 from fourfold.training import generator, ssim_loss
@@ -53,8 +59,10 @@ def gaussian_step(fit: Fit, task: Task, step: int) -> dict[str, float]:
     loss.backward()
     watch(fit, drawing, camera)
     fit.step()
+    if step % GROW_EVERY == 0:
+        clear_lenses(fit, shots.lenses)
     if is_time_to_grow(step, task.steps):
-        grow(fit, shots, task.config.gaussians.max_gaussians, step, task.config.seed)
+        grow(fit, task.config.gaussians.max_gaussians, step, task.config.seed)
     return {name: float(value.detach()) for name, value in {"loss": loss, **terms}.items()}
 
 

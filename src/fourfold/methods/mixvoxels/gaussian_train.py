@@ -9,6 +9,8 @@ from fourfold.methods.mixvoxels.config import MixVoxelsConfig
 from fourfold.methods.mixvoxels.depth_targets import DepthTargets
 from fourfold.methods.mixvoxels.footage import Footage
 from fourfold.methods.mixvoxels.gaussian_fit import Fit
+from fourfold.methods.mixvoxels.gaussian_growth import FAINT, clear_lenses
+from fourfold.methods.mixvoxels.gaussian_lenses import all_lenses
 from fourfold.methods.mixvoxels.gaussian_shots import Shots, read_shots
 from fourfold.methods.mixvoxels.gaussian_start import Start, start_gaussians, start_steps
 from fourfold.methods.mixvoxels.gaussian_step import Task, draw_fit, gaussian_step
@@ -23,8 +25,6 @@ PREVIEWS = 4
 """Previews in the course of a training."""
 SAMPLED = 20_000
 """Gaussians whose depth is looked at to know the usual one."""
-FAINTEST = 0.01
-"""Opacity under which a Gaussian is left out of the scene."""
 
 
 def fit_gaussians(
@@ -68,18 +68,16 @@ def fit_gaussians(
 
 @torch.no_grad()
 def gaussian_objects(fit: Fit, footage: Footage) -> list[SceneObject]:
-    """Make objects of what was fitted, without what shows nothing or stands before a lens."""
-    shots, objects = read_shots(footage), []
+    """Make objects of what was fitted, without what shows nothing or veils a lens."""
+    clear_lenses(fit, all_lenses(footage))
+    objects = []
     for owner in fit.leaves:
         gaussians = fit.gaussians(owner).detach()
-        keep = torch.nonzero((gaussians.opacities > FAINTEST) & ~shots.blocking(gaussians.means))[
-            :, 0
-        ]
+        rows = torch.nonzero(gaussians.opacities > FAINT)[:, 0]
         if owner == BACKGROUND:
-            objects.append(SceneObject(owner, gaussians.select(keep), StaticMotion()))
-        elif len(keep):
-            motion = fit.motion(keep)
-            objects.append(SceneObject(owner, gaussians.select(keep), motion))
+            objects.append(SceneObject(owner, gaussians.select(rows), StaticMotion()))
+        elif len(rows):
+            objects.append(SceneObject(owner, gaussians.select(rows), fit.motion(rows)))
     return objects
 
 
