@@ -45,7 +45,7 @@ class Sightings:
     @cached_property
     def _places(self) -> tuple[Int[Tensor, " N"], Int[Tensor, "N 2"]]:
         """All changing pixels: views, and (x, y)."""
-        found = [torch.nonzero(mask).flip(1) for mask in self.changing]
+        found = [torch.nonzero(mask).flip(1).int() for mask in self.changing]
         counts = torch.tensor([len(each) for each in found])
         return torch.repeat_interleave(torch.arange(len(found)), counts), torch.cat(found)
 
