@@ -45,6 +45,15 @@ def test_expected_depth_by_hand(target, expected):
     assert float(value) == pytest.approx(expected, rel=1e-4)
 
 
+def test_a_speck_far_behind_does_not_outweigh_the_surface():
+    # a little before the target and a thousandth at infinity, which counts as twice the target
+    samples = Samples.of([[1.9, 1e6]])
+    weights = torch.tensor([0.999, 0.001])
+    value = expected_depth_loss(weights, samples, torch.tensor([2.0]), torch.ones(1))
+    error = 1 - (0.999 * 0.95 + 0.001 * 2)
+    assert float(value) == pytest.approx(error**2 / 0.1, rel=1e-4)
+
+
 def test_distribution_by_hand():
     # pieces 0.5 … 1.5 … 2.5 … 3.5 about a Gaussian at 2 with std 0.5: one sigma each way, and tails
     samples = Samples.of([[1.0, 2.0, 3.0]])

@@ -44,9 +44,8 @@ def cut(
     )
 
 
-def assert_near(values: torch.Tensor, expected: list, tolerance: float = 2e-6) -> None:
-    expected_values = torch.tensor(expected)
-    torch.testing.assert_close(values.float(), expected_values, atol=tolerance, rtol=tolerance)
+def assert_near(values: torch.Tensor, expected: list | float) -> None:
+    torch.testing.assert_close(values.float(), torch.tensor(expected), atol=2e-6, rtol=2e-6)
 
 
 def test_a_ray_along_an_axis(dtype):
@@ -133,29 +132,32 @@ def test_long_rays_take_longer_steps_instead_of_more(dtype):
 
 
 def test_equal_steps_of_disparity(dtype):
-    # 1 - 1/z in the middles of quarters: z = 8/7, 8/5, 8/3, 8
+    # 1 - 1/z in the middles of quarters: z = 8/7, 8/5, 8/3, nearly 8
     samples = cut(ray((0.0, 0.0, 0.0), UP), NDC, 4, step=1.0, dtype=dtype)
-    # the last one ends a hundred-thousandth before infinity
-    assert_near(samples.distances, [8 / 7, 8 / 5, 8 / 3, 8.0], 1e-4)
-    assert_near(samples.widths, [0.25] * 4, 1e-4)
+    # the last one ends a thousandth before infinity
+    assert_near(samples.distances, [8 / 7, 8 / 5, 8 / 3, 1 / 0.1255])
+    assert_near(samples.widths, [0.25, 0.25, 0.25, 0.249])
     # dz = z^2 d(1/z)
-    assert_near(samples.lengths, [16 / 49, 16 / 25, 16 / 9, 16.0], 2e-4)
+    assert_near(samples.lengths, [16 / 49, 16 / 25, 16 / 9, 0.249 / 0.1255**2])
 
 
 @pytest.mark.parametrize(
-    ("origin", "direction", "count"),
+    ("origin", "direction", "length"),
     [
-        ((0.0, 0.0, 2.0), UP, 2),  # starts half way to infinity
-        ((0.0, 0.0, -9.0), UP, 4),  # from behind the camera through all of it
-        ((0.0, 0.0, 2.0), (0.0, 0.0, -1.0), 2),  # back to the near plane
-        ((0.0, 0.0, 0.5), (0.0, 0.0, -1.0), 0),
-        ((0.0, 0.0, 0.5), (1.0, 0.0, 0.0), 0),
-        ((-9.0, 0.0, 2.0), (1.0, 0.0, 0.0), 4),  # across
+        # starts half way to infinity; the speed along it is half, and so is what is left out
+        ((0.0, 0.0, 2.0), UP, 0.5 - 0.0005),
+        ((0.0, 0.0, -9.0), UP, 1.0 - 0.001),  # from behind the camera through all of it
+        ((0.0, 0.0, 2.0), (0.0, 0.0, -1.0), 0.5),  # back to the near plane
+        ((0.0, 0.0, 0.5), (0.0, 0.0, -1.0), 0.0),
+        ((0.0, 0.0, 0.5), (1.0, 0.0, 0.0), 0.0),
+        ((-9.0, 0.0, 2.0), (1.0, 0.0, 0.0), 1.0),  # across
     ],
 )
-def test_rays_of_all_sorts_in_a_frustum(origin, direction, count, dtype):
+def test_rays_of_all_sorts_in_a_frustum(origin, direction, length, dtype):
     samples = cut(ray(origin, direction), NDC, 4, step=1.0, dtype=dtype)
-    assert_near(samples.widths, [0.25] * count, 1e-4)
+    assert len(samples) == math.ceil(4 * length)
+    assert_near(samples.widths[:-1], [0.25] * (len(samples) - 1))
+    assert_near(samples.widths.sum(), length)
 
 
 def test_steps_grow_outside_the_box_of_a_contracted_space(dtype):

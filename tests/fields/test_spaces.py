@@ -95,4 +95,4 @@ def test_rays_into_the_far_end_before_infinity():
     assert float(samples.distances.min()) > 0.5
     same = samples.rays[1:] == samples.rays[:-1]
     assert bool((samples.distances.diff()[same] > 0).all())
-    assert 1e4 < float(samples.distances.max()) < 2e5
+    assert 200 < float(samples.distances.max()) < 3000

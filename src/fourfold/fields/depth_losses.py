@@ -17,6 +17,9 @@ from fourfold.fields.samples import Samples
 
 # Relative errors above this count linearly, so that wrong targets do not outweigh the others.
 OUTLIER = 0.05
+# What lies behind this many times the target counts as lying there: in a space without an end a
+# speck far behind would outweigh the surface, and all before it be pulled up against it.
+FARTHEST = 2.0
 # Rays of less alpha have no depth of their own yet: they are not divided by it.
 _MIN_ALPHA = 1e-2
 # Added to weights before the logarithm (DS-NeRF's).
@@ -34,7 +37,8 @@ def expected_depth_loss(
     """Compare the expected distance of each ray, ``sum w t / sum w``, with its target.
 
     The error is relative to the target, squared where small and linear above 5 % (Huber), times
-    the ray's confidence; the mean over the rays that have a target, zero without any. Own form.
+    the ray's confidence; the mean over the rays that have a target, zero without any. A t beyond
+    twice the target counts as that. Own form.
     Differentiable in the weights.
 
     >>> samples = Samples.of([[1.0, 2.0, 3.0]])
@@ -42,16 +46,14 @@ def expected_depth_loss(
     >>> expected_depth_loss(weights, samples, torch.tensor([2.0]), torch.ones(1))
     tensor(0.1417)
     """
-    sums = accumulate(weights, _columns(samples), samples)
-    expected = sums[:, 1] / sums[:, 0].clamp(min=_MIN_ALPHA)
     known = torch.isfinite(targets)
-    errors = expected / torch.where(known, targets, 1.0)
+    unit = torch.where(known, targets, 1.0)
+    relative = (samples.distances / unit[samples.rays.long()]).clamp(max=FARTHEST)
+    columns = torch.stack((torch.ones_like(relative), relative), dim=1)
+    sums = accumulate(weights, columns, samples)
+    errors = sums[:, 1] / sums[:, 0].clamp(min=_MIN_ALPHA)
     losses = smooth_l1_loss(errors, torch.ones_like(errors), reduction="none", beta=OUTLIER)
     return _mean(losses, confidences, known)
-
-
-def _columns(samples: Samples) -> Float[Tensor, "S 2"]:
-    return torch.stack((torch.ones_like(samples.distances), samples.distances), dim=1)
 
 
 def ray_distribution_loss(

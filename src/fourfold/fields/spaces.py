@@ -19,9 +19,10 @@ _KINDS: dict[str, type[Space]] = {}
 # How near to infinity (in cubes from the face where it lies) points come back as finite ones.
 _HORIZON = 1e-6
 
-# A ray ends this share before infinity, a hundred thousand near depths away: rounding would put a
-# last piece that reached it anywhere, also behind the camera, and its distance outweighs all others.
-_LAST_SHARE = 1e-5
+# A ray ends this share before infinity, a thousand near depths away, where no camera of a rig sees
+# parallax: what lies farther would outweigh all else in mean distances, and rounding could put the
+# last piece behind the camera.
+_LAST_SHARE = 1e-3
 
 
 @dataclass(frozen=True, eq=False)
