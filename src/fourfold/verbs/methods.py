@@ -89,7 +89,7 @@ METHODS = {
         evaluate="fourfold.methods.mixvoxels.evaluate:evaluate",
         example="arena",
         rig=True,
-        demo=MappingProxyType({"preset": "tiny"}),
+        demo=MappingProxyType({"preset": "small"}),
         demo_input=MappingProxyType({"fps": 15.0}),
     ),
 }
