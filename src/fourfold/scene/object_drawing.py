@@ -9,10 +9,13 @@ import torch
 from torch import Tensor
 
 from fourfold.scene.loop_drawing import Shot, draw_loop, loops
-from fourfold.scene.rendering import NextFrame, draw
+from fourfold.scene.rendering import DEPTH_MIN_ALPHA, NextFrame, draw
 from fourfold.scene.scene_object import SceneObject
 from fourfold.scene.volume import VolumeObject
 from fourfold.scene.volume_drawing import draw_volumes, put_over, volume_flow
+
+FAINT = 1e-3
+"""Of mixed kinds, also what is hardly there has its place before or behind the rest."""
 
 
 def draw_objects(
@@ -36,14 +39,22 @@ def draw_objects(
     if not gaussians:
         drawn = _draw_volumes(volumes, both, later)
     else:
-        layers = [_draw_gaussians(gaussians, both, later), _draw_volumes(volumes, both, later)]
+        layers = [
+            _draw_gaussians(gaussians, both, later, FAINT),
+            _draw_volumes(volumes, both, later, FAINT),
+        ]
         kinds = [isinstance(item, VolumeObject) for item in objects]
         layers = [_all_channels(layer, kinds, kind) for kind, layer in enumerate(layers)]
         drawn = put_over(layers, shot.background_color)
     return {name: drawn[name] for name in shot.asked}
 
 
-def _draw_gaussians(objects: Sequence[SceneObject], shot: Shot, later: float) -> dict[str, Tensor]:
+def _draw_gaussians(
+    objects: Sequence[SceneObject],
+    shot: Shot,
+    later: float,
+    least_alpha: float = DEPTH_MIN_ALPHA,
+) -> dict[str, Tensor]:
     if loops(objects):
         return draw_loop(objects, shot).outputs
     following = None
@@ -56,12 +67,23 @@ def _draw_gaussians(objects: Sequence[SceneObject], shot: Shot, later: float) ->
         background_color=shot.background_color,
         next_frame=following,
         eps2d=shot.eps2d,
+        least_alpha=least_alpha,
     ).outputs
 
 
-def _draw_volumes(objects: Sequence[VolumeObject], shot: Shot, later: float) -> dict[str, Tensor]:
+def _draw_volumes(
+    objects: Sequence[VolumeObject],
+    shot: Shot,
+    later: float,
+    least_alpha: float = DEPTH_MIN_ALPHA,
+) -> dict[str, Tensor]:
     drawn = draw_volumes(
-        objects, shot.camera, shot.time, shot.asked - {"flow"}, shot.background_color
+        objects,
+        shot.camera,
+        shot.time,
+        shot.asked - {"flow"},
+        shot.background_color,
+        least_alpha,
     )
     if "flow" in shot.asked:
         times = (shot.time, later)

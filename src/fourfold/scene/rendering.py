@@ -23,7 +23,7 @@ EPS2D = 0.3
 # A depth is only given where the scene covers more than half of the pixel.
 DEPTH_MIN_ALPHA = 0.5
 # The rasteriser's own floor of alpha where it divides by it.
-_ALPHA_FLOOR = 1e-10
+ALPHA_FLOOR = 1e-10
 # Nearer than this the projected place of a Gaussian has no meaning (the rasteriser's near plane).
 NEAR = 0.01
 
@@ -66,14 +66,16 @@ def draw(
     next_frame: NextFrame | None = None,
     eps2d: float = EPS2D,
     shares: Float[Tensor, " N"] | None = None,
+    least_alpha: float = DEPTH_MIN_ALPHA,
 ) -> Drawing:
     """Rasterise all parts together, so that they hide each other, with the channels asked for.
 
     `outputs` of "rgb" (H,W,3), in [0, 1] for colours in range, over `background_color` (black
-    without); "depth" (H,W), NaN where alpha < 0.5; "alpha" (H,W); "objects" (H,W,K), the share
-    of each part in the pixel, which sum to alpha; "flow" (H,W,2), pixels to `next_frame`, the
-    mean over what is seen, 0 where nothing is. `shares`, a number per Gaussian of all parts, are
-    drawn like colours, and come as "shares" (H,W). `eps2d`: see `fourfold.splat.rasterize`.
+    without); "depth" (H,W), NaN where alpha < `least_alpha`; "alpha" (H,W); "objects" (H,W,K),
+    the share of each part in the pixel, which sum to alpha; "flow" (H,W,2), pixels to
+    `next_frame`, the mean over what is seen, 0 where nothing is. `shares`, a number per Gaussian
+    of all parts, are drawn like colours, and come as "shares" (H,W). `eps2d`: see
+    `fourfold.splat.rasterize`.
     Differentiable in the Gaussians, the camera pose and the next frame.
 
     Raises:
@@ -94,7 +96,7 @@ def draw(
     if shares is not None:
         channels["shares"] = shares.unsqueeze(-1)
     raster = _rasterize(joined, camera, channels, background_color, eps2d)
-    return Drawing(_read_out(asked, channels, raster), raster)
+    return Drawing(_read_out(asked, channels, raster, least_alpha), raster)
 
 
 def _rasterize(
@@ -127,18 +129,21 @@ def _rasterize(
 
 
 def _read_out(
-    asked: frozenset[str], channels: dict[str, Tensor], raster: splat.Rasterization
+    asked: frozenset[str],
+    channels: dict[str, Tensor],
+    raster: splat.Rasterization,
+    least_alpha: float,
 ) -> dict[str, Tensor]:
     sizes = [value.shape[1] for value in channels.values()] or [1]
     read = dict(zip(channels, raster.image.split(sizes, dim=-1), strict=False))
     if "flow" in read:
-        read["flow"] = read["flow"] / raster.alpha.unsqueeze(-1).clamp_min(_ALPHA_FLOOR)
+        read["flow"] = read["flow"] / raster.alpha.unsqueeze(-1).clamp_min(ALPHA_FLOOR)
     if "shares" in read:
         read["shares"] = read["shares"].squeeze(-1)
     if "alpha" in asked:
         read["alpha"] = raster.alpha
     if "depth" in asked:
-        read["depth"] = raster.depth.masked_fill(raster.alpha < DEPTH_MIN_ALPHA, torch.nan)
+        read["depth"] = raster.depth.masked_fill(raster.alpha < least_alpha, torch.nan)
     return read
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from fourfold.errors import UsageError
 from fourfold.fields import Part, Rays, camera_rays, render_rays
 from fourfold.geometry import Camera, invert_similarity, project_points, transform_points
-from fourfold.scene.rendering import DEPTH_MIN_ALPHA, NEAR
+from fourfold.scene.rendering import ALPHA_FLOOR, DEPTH_MIN_ALPHA, NEAR
 from fourfold.scene.volume import VolumeObject
 
 _RAYS_AT_ONCE = 1 << 14
@@ -23,6 +23,7 @@ def draw_volumes(
     time: float,
     outputs: frozenset[str],
     background_color: Float[Tensor, " 3"],
+    least_alpha: float = DEPTH_MIN_ALPHA,
 ) -> dict[str, Tensor]:
     """Draw volumes along the rays of a camera; outputs as `fourfold.scene.rendering.draw` has them.
 
@@ -38,7 +39,7 @@ def draw_volumes(
         parts = [_part(item, time, shown) for item in items]
         times = torch.full((len(shown),), float(time), device=color.device)
         seen = render_rays(parts, times, background=color)
-        hollow = seen.alphas < DEPTH_MIN_ALPHA
+        hollow = seen.alphas < least_alpha
         found["rgb"].append(seen.colors)
         found["depth"].append((seen.distances * cosines[part]).masked_fill(hollow, torch.nan))
         found["alpha"].append(seen.alphas)
@@ -105,27 +106,27 @@ def put_over(
             where there is none, and whatever else is to be blended by alpha.
 
     Returns:
-        all of it together; "depth" is that of the nearest layer that covers half of the pixel.
+        all of it together; "depth" is the mean by what each layer adds, NaN where alpha < 0.5.
     """
     depths = torch.stack([layer["depth"].nan_to_num(nan=torch.inf) for layer in layers])
     order = depths.argsort(stable=True, dim=0)
-    color = background_color.to(layers[0]["rgb"])
-    alphas = torch.stack([layer["alpha"] for layer in layers]).take_along_dim(order, 0)
+    own = torch.stack([layer["alpha"] for layer in layers])
+    alphas = own.take_along_dim(order, 0)
     behind = (1.0 - alphas).cumprod(0)
     before = torch.cat((torch.ones_like(behind[:1]), behind[:-1]))
     result = {}
-    for name in layers[0].keys() - {"depth"}:
+    for name in layers[0]:
         values = torch.stack([layer[name] for layer in layers])
         if name == "rgb":
-            values = (
-                values
-                - (1.0 - torch.stack([layer["alpha"] for layer in layers]))[..., None] * color
-            )
+            values = values - (1.0 - own).unsqueeze(-1) * background_color.to(values)
+        elif name == "depth":
+            values = values.nan_to_num() * own
         extra = (None,) * (values.dim() - before.dim())
         sorted_values = values.take_along_dim(order[(..., *extra)], 0)
         result[name] = (before[(..., *extra)] * sorted_values).sum(0)
     if "rgb" in result:
-        result["rgb"] = result["rgb"] + behind[-1].unsqueeze(-1) * color
-    nearest = depths.amin(0)
-    result["depth"] = nearest.masked_fill(torch.isinf(nearest), torch.nan)
+        result["rgb"] = result["rgb"] + behind[-1].unsqueeze(-1) * background_color.to(behind)
+    alpha = result["alpha"]
+    depth = result["depth"] / alpha.clamp_min(ALPHA_FLOOR)
+    result["depth"] = depth.masked_fill(alpha < DEPTH_MIN_ALPHA, torch.nan)
     return result
