@@ -210,6 +210,13 @@ def test_no_samples_and_no_vertices_are_fine(times):
     assert len(nothing.upsampled((5, 6, 7)).densities) == 0
 
 
+def test_fields_of_several_times_change():
+    still, moving = VoxelField.dense((2, 2, 2)), VoxelField.dense((2, 2, 2), [0.0, 1.0])
+    assert (still.changes, moving.changes) == (False, True)
+    assert MixedVoxels(still, moving).changes
+    assert not MixedVoxels(still, still).changes
+
+
 def test_a_field_learns_a_box():
     """Its density and colour are pulled towards those of a red box by points in and around it."""
     field = VoxelField.dense((16, 16, 16))
@@ -233,3 +240,14 @@ def test_a_field_learns_a_box():
     assert 1 - math.exp(-density[0].item() / 4) > 0.9
     assert 1 - math.exp(-density[1].item() / 4) < 0.1
     assert_close(color[0], red, atol=0.1, rtol=0)
+
+
+def test_rows_that_half_precision_holds_are_stored_in_it():
+    field = VoxelField.dense((2, 2, 2), (0.0, 1.0))
+    field.densities.copy_(torch.arange(16.0).view(8, 2, 1) / 8)
+    field.harmonics[3, 1, 2] = 1 / 3
+    stored = field.tensors()
+    assert (stored["densities"].dtype, stored["harmonics"].dtype) == (torch.half, torch.float32)
+    back = VoxelField.rebuild(field.config(), stored)
+    assert torch.equal(back.densities, field.densities)
+    assert torch.equal(back.harmonics, field.harmonics)

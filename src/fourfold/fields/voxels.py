@@ -25,6 +25,8 @@ INITIAL_ALPHA = 1e-3
 # A vertex of another grid lies in the field if filled corners make up more than this of its value:
 # rounding must not fill the far side of a voxel that the vertex only touches.
 _LEAST_SHARE = 1e-4
+# Rows that are looked at together.
+_BATCH = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,6 +106,10 @@ class VoxelField(Field):
     def resolution(self) -> tuple[int, int, int]:
         x, y, z = self.filled.shape
         return x, y, z
+
+    @property
+    def changes(self) -> bool:
+        return len(self.times) > 1
 
     @property
     def degree(self) -> int:
@@ -222,8 +228,8 @@ class VoxelField(Field):
         bits = np.packbits(self.filled.cpu().numpy())
         return {
             "filled": torch.from_numpy(bits),
-            "densities": self.densities,
-            "harmonics": self.harmonics,
+            "densities": _halved_if_exact(self.densities),
+            "harmonics": _halved_if_exact(self.harmonics),
             "times": self.times,
         }
 
@@ -254,3 +260,9 @@ def _vertices(resolution: tuple[int, int, int], device: torch.device) -> Float[T
     """List the vertices of a grid in its order, as points of the cube."""
     axes = [torch.linspace(0.0, 1.0, size, device=device) for size in resolution]
     return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).view(-1, 3)
+
+
+def _halved_if_exact(rows: Float[Tensor, "M T C"]) -> Float[Tensor, "M T C"]:
+    """Give rows in half precision where that loses nothing, as with those that came from a file."""
+    exact = all(torch.equal(part.half().to(part), part) for part in rows.split(_BATCH))
+    return rows.half() if exact else rows

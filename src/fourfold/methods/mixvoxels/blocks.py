@@ -9,7 +9,7 @@ from pathlib import Path
 
 import safetensors.torch
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -120,18 +120,33 @@ class BlockStore:
 
     def join(self, count: int) -> Layer:
         """Put `count` blocks together, frozen, without voxels in which never anything is."""
-        shown = torch.stack([self.load(number).occupancy(SHOWN_ALPHA) for number in _parts(count)])
-        keep = shown.any(0)
-        blocks = [self.load(number).pruned(keep) for number in _parts(count)]
-        voxels = replace(
-            blocks[0],
-            densities=torch.cat([block.densities for block in blocks], 1),
-            harmonics=torch.cat([block.harmonics for block in blocks], 1),
-            times=torch.cat([block.times for block in blocks]),
+        first = self.load(1)
+        keep, times = torch.zeros_like(first.filled), []
+        for number in _parts(count):
+            block = self.load(number)
+            keep |= block.occupancy(SHOWN_ALPHA)
+            times.append(block.times)
+        densities, harmonics = self._gather(count, keep, sum(map(len, times)))
+        voxels = VoxelField(
+            first.filled & keep, densities, harmonics, torch.cat(times), first.scale, first.shift
         )
-        layer = Layer(voxels, keep)
-        layer.freeze()
-        return layer
+        return Layer(voxels, keep, frozen=True)
+
+    def _gather(
+        self, count: int, keep: Bool[Tensor, "X Y Z"], num_keys: int
+    ) -> tuple[Float[Tensor, "M T 1"], Float[Tensor, "M T C"]]:
+        """Read the rows of the voxels that are kept, one block at a time: they may be large."""
+        begin, densities, harmonics = 0, torch.empty(0), torch.empty(0)
+        for number in _parts(count):
+            block = self.load(number).pruned(keep)
+            if number == 1:
+                rows, channels = len(block.densities), block.harmonics.shape[-1]
+                densities = torch.empty(rows, num_keys, 1)
+                harmonics = torch.empty(rows, num_keys, channels)
+            own = slice(begin, begin + len(block.times))
+            densities[:, own], harmonics[:, own] = block.densities, block.harmonics
+            begin = own.stop
+        return densities, harmonics
 
     def remove(self) -> None:
         """Remove all blocks, if there are any: once they are joined and saved."""

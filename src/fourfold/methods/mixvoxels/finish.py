@@ -74,8 +74,9 @@ def rig_cameras(footage: Footage) -> dict[str, list[Camera]]:
 def _object(name: str, layer: Layer, fit: Fit) -> VolumeObject:
     voxels = layer.voxels
     occupancy = voxels.occupancy(SHOWN_ALPHA)
-    kept = voxels.pruned(occupancy)
-    return VolumeObject(name, Volume(kept, fit.space, occupancy, STEP), StaticMotion())
+    if not bool(occupancy[voxels.filled].all()):  # the voxels of a long clip are not copied idly
+        voxels = voxels.pruned(occupancy)
+    return VolumeObject(name, Volume(voxels, fit.space, occupancy, STEP), StaticMotion())
 
 
 def _up(footage: Footage) -> Float[Tensor, " 3"]:

@@ -26,19 +26,23 @@ class Layer:
     """A voxel field that is optimised, its optimiser, and where rays meet it (None: everywhere).
 
     The first `held` keys stay as they are. `most` is the largest weight that a ray gave to each
-    vertex since voxels were dropped last.
+    vertex since voxels were dropped last. One that is `frozen` is not optimised any more.
     """
 
     voxels: VoxelField
     occupancy: Bool[Tensor, "X Y Z"] | None = None
     held: int = 0
     most: Float[Tensor, " X*Y*Z"] = field(default_factory=lambda: torch.empty(0))
+    frozen: bool = False
     optimizer: RowAdam = field(init=False)
 
     def __post_init__(self) -> None:
         if not len(self.most):
             self.forget()
-        self.restart()
+        if self.frozen:
+            self.freeze()
+        else:
+            self.restart()
 
     def forget(self) -> None:
         """Take note of the weights of rays anew."""
@@ -55,17 +59,14 @@ class Layer:
         parameters = self.voxels.parameters()
         for tensor in parameters.values():
             tensor.requires_grad_(True)
+        self.frozen = False
         self.optimizer = RowAdam(parameters, dict.fromkeys(parameters, 0.0))
-
-    @property
-    def frozen(self) -> bool:
-        """Whether nothing of it is optimised any more."""
-        return not self.optimizer.parameters
 
     def freeze(self) -> None:
         """Leave the voxels as they are from now on."""
         for tensor in self.voxels.parameters().values():
             tensor.requires_grad_(False)
+        self.frozen = True
         self.optimizer = RowAdam({}, {})
 
     def replace(self, voxels: VoxelField) -> None:
@@ -113,11 +114,11 @@ class Layer:
     def tensors(self) -> dict[str, Any]:
         """Give everything that a checkpoint needs to go on, nested."""
         occupancy = torch.empty(0, dtype=torch.bool) if self.occupancy is None else self.occupancy
-        voxels = self.voxels
+        voxels, stored = self.voxels, self.voxels.tensors()
         return {
             "filled": voxels.filled,
-            "densities": voxels.densities.detach(),
-            "harmonics": voxels.harmonics.detach(),
+            "densities": stored["densities"].detach(),
+            "harmonics": stored["harmonics"].detach(),
             "times": voxels.times,
             "constants": torch.tensor([voxels.scale, voxels.shift], dtype=torch.float64),
             "occupancy": occupancy,
@@ -132,8 +133,8 @@ class Layer:
         scale, shift = state["constants"].tolist()
         voxels = VoxelField(
             state["filled"],
-            state["densities"],
-            state["harmonics"],
+            state["densities"].float(),
+            state["harmonics"].float(),
             state["times"],
             scale,
             shift,
