@@ -67,15 +67,13 @@ def test_voxels_are_drawn_in_all_ways(tmp_path: Path) -> None:
     files = ff.render(
         run,
         camera="cam00",
-        outputs="rgb,depth,objects,flow,static,moving",
+        outputs="rgb,depth,objects,static,moving",
         format="png",
         progress=False,
     )
     assert files[0].name == "cam00_static.png"
     still = np.asarray(Image.open(files[0])).astype(int)
-    rgb, depth, _, _, moving = (
-        np.asarray(Image.open(f / "00003.png")).astype(int) for f in files[1:]
-    )
+    rgb, depth, _, moving = (np.asarray(Image.open(f / "00003.png")).astype(int) for f in files[1:])
     # the cube is at x = 1, z = 4 from 3.75 on: 32 + 48 / 4 = 44, 24
     cube, gone, wall = (24, 44), (24, 20), (12, 32)
     assert rgb[cube][0] > 200 > 60 > rgb[cube][1]
@@ -85,6 +83,8 @@ def test_voxels_are_drawn_in_all_ways(tmp_path: Path) -> None:
     assert moving[wall].tolist() == [255, 255, 255]
     assert depth[cube][0] > depth[cube][2]  # near is red
     assert depth[wall][2] > depth[wall][1]
+    with pytest.raises(UsageError, match="say what is there at each time, not where it goes"):
+        ff.render(run, camera="cam00", outputs="flow", progress=False)
 
 
 @pytest.mark.parametrize("path", ["spiral", "circle", "bullet-time", "orbit"])

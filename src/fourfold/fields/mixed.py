@@ -39,6 +39,10 @@ class MixedVoxels(Field):
         x, y, z = map(max, self.still.resolution, self.moving.resolution)
         return x, y, z
 
+    @property
+    def changes(self) -> bool:
+        return self.still.changes or self.moving.changes
+
     def density(
         self, points: Float[Tensor, "S 3"], times: Float[Tensor, " S"] | None = None
     ) -> Float[Tensor, " S"]:

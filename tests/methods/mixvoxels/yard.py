@@ -106,11 +106,16 @@ def footage_of(
     return Footage(missing, missing, views, frames, cameras, torch.tensor(known))
 
 
-def write_depths(folder: Path, factor: float = 1.0, views: Sequence[str] = NAMES) -> Path:
-    """Write the depth of the wall alone, times a factor, as one map for each camera."""
+def write_depths(
+    folder: Path,
+    factor: float = 1.0,
+    views: Sequence[str] = NAMES,
+    frame: int | None = None,
+) -> Path:
+    """Write the depth at a frame (None: of the wall alone), times a factor: a map per camera."""
     folder.mkdir(parents=True, exist_ok=True)
     for view in views:
-        depth = film(cameras()[NAMES.index(view)], None)[1]
+        depth = film(cameras()[NAMES.index(view)], frame)[1]
         np.save(folder / f"{view}.npy", factor * depth.numpy())
     return folder
 

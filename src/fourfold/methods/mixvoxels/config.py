@@ -103,9 +103,9 @@ class MixVoxelsConfig:
         """The preset, with what is set otherwise."""
         preset, voxels = PRESETS[self.preset], self.voxels
         return Size(
-            voxels.resolution or preset.resolution,
-            voxels.iterations or preset.iterations,
-            voxels.rays or preset.rays,
+            preset.resolution if voxels.resolution is None else voxels.resolution,
+            preset.iterations if voxels.iterations is None else voxels.iterations,
+            preset.rays if voxels.rays is None else voxels.rays,
         )
 
     def check(self) -> None:

@@ -25,7 +25,7 @@ class GaussianConfig:
 
     def steps(self, preset: str) -> int:
         """Give the number of steps: what is set, or the preset's."""
-        return self.iterations or STEPS[preset]
+        return STEPS[preset] if self.iterations is None else self.iterations
 
     def check(self) -> None:
         """Refuse settings that nothing can be made of.
