@@ -1,4 +1,4 @@
-"""From a video with object masks to a dynamic 3D scene, on a laptop.
+"""From a video, a photo or many cameras to a dynamic 3D scene, on a laptop.
 
 Every verb of the command line is a function here:
 

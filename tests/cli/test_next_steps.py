@@ -4,7 +4,7 @@ from pathlib import Path
 
 from fourfold.cli.commands import Train
 from fourfold.cli.main import parse
-from fourfold.cli.next_steps import after_demo, after_sfm, option_words
+from fourfold.cli.next_steps import after_demo, after_sfm, option_words, outputs_of
 from fourfold.verbs.options import CaptureOptions
 
 OPTIONS = CaptureOptions(frames="2:9", masks=Path("my masks"), fps=12.5, cameras=Path("lens.json"))
@@ -40,6 +40,11 @@ def test_cameras_with_gaps_are_not_recommended():
     assert only == "fourfold train osn clip --bodies sfm --out RUN"
 
 
+def test_the_outputs_that_a_demo_proposes():
+    assert outputs_of("osn") == "rgb,depth,objects,flow,tracks"
+    assert outputs_of("mixvoxels") == "rgb,depth,static,moving"
+
+
 def test_after_a_demo_comes_ones_own_input():
     (clip,) = after_demo("dreamscene4d")
     assert clip == "fourfold train dreamscene4d YOUR_CLIP --out runs/clip"
@@ -49,3 +54,6 @@ def test_after_a_demo_comes_ones_own_input():
     draw, train = after_demo("mom")
     assert draw.startswith("fourfold prepare draw YOUR_PHOTO")
     assert train == "fourfold train mom drawn --out runs/photo"
+    prepare, train = after_demo("mixvoxels")
+    assert prepare == "fourfold prepare poses YOUR_RIG --out poses"
+    assert train == "fourfold train mixvoxels YOUR_RIG --depth colmap:poses --out runs/rig"

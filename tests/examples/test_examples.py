@@ -42,6 +42,20 @@ def test_train_render_measure(tmp_path: Path) -> None:
     assert any(line.startswith("psnr ") for line in lines)
 
 
+@pytest.mark.slow
+def test_many_cameras(tmp_path: Path) -> None:
+    from fourfold.verbs.demo import example_path
+
+    rig = str(example_path("arena"))
+    lines = _run("04_many_cameras.py", rig, str(tmp_path), "30")
+    names = [f"run/renders/cam00_{output}.mp4" for output in ("rgb", "depth", "moving")]
+    files = [line for line in lines if line.startswith(str(tmp_path))]
+    assert files == [str(tmp_path / name) for name in names]
+    assert all(Path(file).is_file() for file in files)
+    assert any(line.startswith("moving: ") for line in lines)
+    assert any(line.startswith("psnr ") for line in lines)
+
+
 def _example() -> Path:
     from fourfold.verbs.demo import example_path
 

@@ -14,6 +14,7 @@ import pytest
 
 import fourfold
 from fourfold.verbs.demo import example_path
+from tests.methods.mixvoxels.yard import write_yard
 from tests.methods.osn.cards import write_cards
 
 SCRIPT = Path(__file__).with_name("killed_train.py")
@@ -25,9 +26,13 @@ pytestmark = [
 ]
 
 
-@pytest.fixture(params=["dreamscene4d", "osn", "mom"])
+@pytest.fixture(params=["dreamscene4d", "osn", "mom", "mixvoxels"])
 def words(request: pytest.FixtureRequest, tmp_path: Path) -> list[str]:
-    """The words of a small training: an embedded example, or two cards."""
+    """The words of a small training: an embedded example, two cards, or a ball before a wall."""
+    if request.param == "mixvoxels":
+        words = ["train", "mixvoxels", str(write_yard(tmp_path / "yard"))]
+        words += ["--voxels.resolution", "32", "--voxels.rays", "512"]
+        return [*words, "--voxels.iterations", str(STEPS // 2)]
     if request.param == "mom":
         words = ["train", "mom", str(example_path("valley")), "--max-size", "320"]
         words += ["--loop.frames", "24", "--refine.iterations", "8"]

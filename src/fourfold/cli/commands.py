@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 from tyro.conf import FlagCreatePairsOff, Positional, arg, subcommand
 
 import fourfold
-from fourfold.cli.next_steps import after_demo, after_sfm
+from fourfold.cli.next_steps import after_demo, after_sfm, outputs_of
 from fourfold.verbs.draw import DrawOptions
 from fourfold.verbs.methods import METHODS, Method
 from fourfold.verbs.options import CaptureOptions, InputOptions, PhotoOptions, RigOptions
@@ -45,10 +45,10 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class Demo(Command):
-    """Train on the embedded example, render an orbit and measure it, in about two minutes."""
+    """Train on the embedded example, render a video and measure it, in about two minutes."""
 
     method: Annotated[Positional[MethodName], arg(metavar="[METHOD]")] = "dreamscene4d"
-    """Method to show: dreamscene4d, osn or mom."""
+    """Method to show: dreamscene4d, osn, mom or mixvoxels."""
     out: Annotated[Path, arg(metavar="RUN")] = Path("runs/demo")
     """Folder of the run."""
     overwrite: Flag = False
@@ -67,7 +67,7 @@ class Demo(Command):
         printing.print_path("report", result.report)
         printing.print_path("scene", result.run.scene_folder)
         printing.print_next(
-            f"fourfold render {result.run.path} --outputs rgb,depth,objects,flow,tracks",
+            f"fourfold render {result.run.path} --outputs {outputs_of(self.method)}",
             *after_demo(self.method),
         )
 
@@ -192,7 +192,7 @@ class Train(Command):
     """
 
     method: Annotated[Positional[MethodName], arg(metavar="METHOD")]
-    """Name of the method: dreamscene4d, osn or mom."""
+    """Name of the method: dreamscene4d, osn, mom or mixvoxels."""
     capture: Annotated[Positional[Path], arg(metavar="CAPTURE")]
     """Video file, photo, or folder of a capture."""
     out: Annotated[Path, arg(metavar="RUN")]

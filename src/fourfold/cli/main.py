@@ -13,7 +13,7 @@ import fourfold
 from fourfold.cli.commands import Command, commands
 from fourfold.errors import FourfoldError
 
-_DESCRIPTION = "From a video with object masks, or a photo, to a dynamic 3D scene, on a laptop."
+_DESCRIPTION = "From a video, a photo or many cameras to a dynamic 3D scene, on a laptop."
 # What a shell reports for a program that was interrupted (128 + SIGINT).
 _INTERRUPTED = 130
 # Wrong usage or input, as tyro exits too.

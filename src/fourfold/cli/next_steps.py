@@ -36,7 +36,16 @@ def after_demo(method: str) -> tuple[str, ...]:
     if find_method(method).bodies:
         prepare = "fourfold prepare sfm YOUR_CLIP --out bodies"
         return prepare, f"fourfold train {method} YOUR_CLIP --bodies bodies --out runs/clip"
+    if find_method(method).rig:
+        prepare = "fourfold prepare poses YOUR_RIG --out poses"
+        train = f"fourfold train {method} YOUR_RIG --depth colmap:poses --out runs/rig"
+        return prepare, train
     return (f"fourfold train {method} YOUR_CLIP --out runs/clip",)
+
+
+def outputs_of(method: str) -> str:
+    """Give all that a scene of a method can be rendered as; voxels do not say where matter goes."""
+    return "rgb,depth,static,moving" if find_method(method).rig else "rgb,depth,objects,flow,tracks"
 
 
 def option_words(options: Any, *without: str) -> list[str]:
