@@ -86,9 +86,10 @@ class MixVoxelsConfig:
     """What the scene is made of: still and moving voxels, or Gaussians of which some fly."""
     static: bool = False
     """Take one still per camera (the first frame) and leave time out."""
-    depth: Annotated[str, arg(metavar="static:RUN|colmap[:DIR]|DIR")] = ""
-    """Depth to be guided by: a run of --static, the key points of a COLMAP model (the capture's
-    own, or a folder of `fourfold prepare poses`), or a folder of depth maps."""
+    depth: Annotated[str, arg(metavar="sweep|static:RUN|colmap[:DIR]|DIR")] = ""
+    """Depth to be guided by: swept through the cameras themselves, that of a run of --static, of
+    the key points of a COLMAP model (the capture's own, or a folder of `fourfold prepare poses`),
+    or of a folder of depth maps."""
     seed: int = 0
     """Seed of everything random; the same seed gives the same scene on the same machine."""
     voxels: VoxelConfig = field(default_factory=VoxelConfig)

@@ -8,7 +8,6 @@ from pathlib import Path
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn import functional
 
 from fourfold.capture import read_key_points
 from fourfold.capture.depths import DEPTH_SUFFIXES, read_depth
@@ -16,9 +15,12 @@ from fourfold.errors import InputError, UsageError
 from fourfold.geometry import Camera, project_points
 from fourfold.methods.mixvoxels.config import MixVoxelsConfig
 from fourfold.methods.mixvoxels.footage import Footage
+from fourfold.methods.mixvoxels.gaussian_depth import still_depths
+from fourfold.methods.mixvoxels.gaussian_shots import read_shots
 from fourfold.scene import Scene
+from fourfold.training import Progress
 
-STATIC, COLMAP = "static:", "colmap"
+STATIC, COLMAP, SWEEP = "static:", "colmap", "sweep"
 AGREEMENT = 0.02
 """Two cameras agree on a surface when their depths differ by less than this share."""
 SAME_POSE = 1e-3
@@ -67,6 +69,8 @@ def read_depth_targets(
         return None
     if source.startswith(STATIC):
         found = _of_still_model(footage, Path(source.removeprefix(STATIC)), config)
+    elif source == SWEEP:
+        found = _of_sweep(footage, config)
     elif source == COLMAP or source.startswith(COLMAP + ":"):
         found = _of_key_points(footage, source.removeprefix(COLMAP).removeprefix(":"), config)
     else:
@@ -100,23 +104,36 @@ def _of_map(
     view: int,
     camera: Camera,
     depth: Float[Tensor, "h w"],
-    confidence: Float[Tensor, "H W"] | None,
+    confidence: Float[Tensor, "h w"] | None,
     std: float,
 ) -> DepthTargets:
-    """Take every pixel of a map; one of another size is looked at where the pixels' centres are."""
-    size = (camera.height, camera.width)
-    if tuple(depth.shape) != size:
-        depth = functional.interpolate(depth[None, None], size, mode="nearest")[0, 0]
+    """Take the middle of every pixel of a map, which may be smaller than the picture."""
     known = torch.isfinite(depth) & (depth > 0)
     if confidence is not None:
         known &= confidence > 0
-    values = depth[known]
+    values, (height, width) = depth[known], depth.shape
+    stretch = torch.tensor([camera.width / width, camera.height / height])
+    pixels = camera.resized(width, height).pixel_grid() * stretch
     return DepthTargets(
         torch.full((len(values),), view),
-        camera.pixel_grid()[known],
+        pixels[known],
         values,
         std * values,
         torch.ones_like(values) if confidence is None else confidence[known],
+    )
+
+
+def _of_sweep(footage: Footage, config: MixVoxelsConfig) -> DepthTargets:
+    """Sweep planes through the training cameras themselves; see `still_depths`."""
+    shots = read_shots(footage)
+    with Progress(shots.num_views, "sweeping depths") as bar:
+        depths = still_depths(shots, bar)
+    cameras = [row[0] for row in footage.cameras]
+    return _join(
+        [
+            _of_map(view, camera, depth, None, config.depth_loss.std)
+            for view, (camera, depth) in enumerate(zip(cameras, depths, strict=True))
+        ]
     )
 
 
@@ -126,7 +143,7 @@ def _of_maps(footage: Footage, folder: Path, config: MixVoxelsConfig) -> DepthTa
         raise InputError(
             "there is no such folder of depth maps",
             path=folder,
-            expected="static:RUN, colmap, colmap:DIR or a folder",
+            expected="sweep, static:RUN, colmap, colmap:DIR or a folder",
         )
     parts = []
     for index, view in enumerate(footage.views):
@@ -205,8 +222,6 @@ def _of_still_model(footage: Footage, run: Path, config: MixVoxelsConfig) -> Dep
         others = [(scene.rig[key][0], drawn[key][0]) for key in drawn if key != name]
         confidence = alpha * _agreement(camera, depth, others)
         own = footage.cameras[index][0]
-        size = (own.height, own.width)
-        confidence = functional.interpolate(confidence[None, None], size)[0, 0]
         parts.append(_of_map(index, own, depth, confidence, config.depth_loss.std))
     return _join(parts)
 

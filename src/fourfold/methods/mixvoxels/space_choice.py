@@ -11,12 +11,15 @@ from fourfold.fields import BoxSpace, ContractedSpace, NdcSpace, Space
 from fourfold.geometry import Camera, project_points
 from fourfold.methods.mixvoxels.footage import Footage
 
-FORWARD_COSINE = math.cos(math.radians(35.0))
-"""Cameras face forward when none turns farther than this from their mean direction ..."""
+FORWARD, PARALLEL = 35.0, 5.0
+"""Cameras face forward when none turns farther than this from their mean direction, in degrees;
+where a box could hold the scene, only when they are nearly parallel ..."""
 FORWARD_SPREAD = 0.7
 """... and none is farther from their middle than this share of the nearest depth."""
 BOX_RATIO = 12.0
 """A scene whose farthest depth is fewer times its nearest is held by a box."""
+BOX_SIDE = 2.0
+"""... unless its longest side is more times the farthest depth: cameras look to all sides."""
 MARGIN = 1.05
 """By how much the frustum of forward-facing cameras is widened."""
 
@@ -32,14 +35,15 @@ def choose_space(footage: Footage, asked: str) -> Space:
     """Choose where the voxels are, or make the space that is asked for; own rules."""
     cameras = [row[0] for row in footage.cameras]
     near, far = _bounds(footage.bounds, cameras)
-    faces_forward = _face_forward(cameras, near)
-    kind = asked
-    if asked == "auto":
-        kind = "ndc" if faces_forward else "box" if far < BOX_RATIO * near else "contracted"
-    if kind == "ndc":
+    bounded = far < BOX_RATIO * near
+    faces_forward = _face_forward(cameras, near, PARALLEL if bounded else FORWARD)
+    if asked == "ndc" or (asked == "auto" and faces_forward):
         return _frustum(cameras, near)
-    if kind == "box":
-        return _box(cameras, near, far)
+    if asked == "box" or (asked == "auto" and bounded):
+        box = _box(cameras, near, min(far, BOX_RATIO * near))
+        longest = float((box.high - box.low).max())
+        if asked == "box" or longest < BOX_SIDE * far:
+            return box
     return _everything(cameras, near)
 
 
@@ -74,12 +78,13 @@ def focus_point(cameras: list[Camera]) -> Float[Tensor, " 3"]:
     ].float()
 
 
-def _face_forward(cameras: list[Camera], near: float) -> bool:
+def _face_forward(cameras: list[Camera], near: float, most: float) -> bool:
+    """Say whether cameras stand side by side and turn at most so many degrees from their mean."""
     directions, positions = _directions(cameras), _positions(cameras)
     mean = functional.normalize(directions.mean(0), dim=0)
     spread = (positions - positions.mean(0)).norm(dim=1).max()
     turned = (directions @ mean).min()
-    return bool(turned > FORWARD_COSINE) and float(spread) < FORWARD_SPREAD * near
+    return bool(turned > math.cos(math.radians(most))) and float(spread) < FORWARD_SPREAD * near
 
 
 def _frustum(cameras: list[Camera], near: float) -> NdcSpace:
