@@ -94,17 +94,6 @@ def test_a_finer_grid_is_the_same_matter():
     assert layer.most.shape == (17**3,)
 
 
-def test_cleared_voxels_are_fresh_and_others_stay():
-    layer = layer_with_a_block()
-    where = torch.zeros(9, 9, 9, dtype=torch.bool)
-    where[4] = True
-    layer.clear(where)
-    rows = layer.voxels.index[4].reshape(-1).long()
-    assert not bool(layer.voxels.densities[rows].any())
-    assert not bool(layer.voxels.harmonics[rows].any())
-    assert float(layer.voxels.densities[layer.voxels.index[3, 4, 4].long()].detach()) == 12.0
-
-
 def descend(layer: Layer) -> None:
     """Take a step towards more density and red everywhere."""
     layer.set_rate(0.1)

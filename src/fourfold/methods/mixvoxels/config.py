@@ -63,7 +63,7 @@ class VoxelConfig:
 class DepthConfig:
     """Supervision by depth."""
 
-    weight: float = 0.2
+    weight: float = 0.05
     """Weight of the depth losses."""
     loss: Literal["both", "expected", "distribution"] = "both"
     """Pull the expected depth, or where the ray ends (DS-NeRF's distribution), or both."""

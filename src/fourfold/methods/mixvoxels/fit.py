@@ -78,13 +78,6 @@ class Layer:
         """Set the learning rate of the densities, and that of the colours by it."""
         self.optimizer.rates = {"densities": DENSITY_RATE * rate, "harmonics": rate}
 
-    @torch.no_grad()
-    def clear(self, where: Bool[Tensor, "X Y Z"]) -> None:
-        """Make some voxels fresh: nearly transparent, grey."""
-        rows = self.voxels.index[where & self.voxels.filled].long()
-        self.voxels.densities[rows] = 0.0
-        self.voxels.harmonics[rows] = 0.0
-
     def prune(self) -> None:
         """Drop voxels in which no ray ends, and leave them out of the rays."""
         ends = (self.most > PRUNE_WEIGHT).view(1, 1, *self.voxels.resolution).float()

@@ -165,12 +165,14 @@ def losses(seen: RayColors, batch: Batch, config: DepthConfig) -> dict[str, Tens
     terms = {"color": (seen.colors - batch.colors).square().mean()}
     if not bool(torch.isfinite(batch.distances).any()) or config.weight == 0.0:
         return terms
+    # the depth is that of what stands still: movers are not to make up for what lacks of it
+    weights = torch.where(seen.owners == 0, seen.weights, 0.0)
     if config.loss != "distribution":
         terms["depth"] = config.weight * expected_depth_loss(
-            seen.weights, seen.samples, batch.distances, batch.confidences
+            weights, seen.samples, batch.distances, batch.confidences
         )
     if config.loss != "expected":
         terms["termination"] = config.weight * ray_distribution_loss(
-            seen.weights, seen.samples, batch.distances, batch.stds, batch.confidences
+            weights, seen.samples, batch.distances, batch.stds, batch.confidences
         )
     return terms

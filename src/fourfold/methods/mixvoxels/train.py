@@ -291,8 +291,6 @@ def _begin_moving(fit: Fit, material: Material) -> None:
     if bool(mask.any()):
         times = [float(frame) for frame in _blocks(int(mask.sum()), material)[0].frames]
         fit.moving = Layer(VoxelField.at_voxels(mask, times, alpha=FRESH_ALPHA), mask)
-        # what is always covered there looks still, and would stand in the movers' way
-        fit.still.clear(mask)
     fit.still.restart()
 
 
