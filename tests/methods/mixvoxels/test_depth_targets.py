@@ -92,7 +92,7 @@ def test_the_first_map_of_a_cameras_folder_and_cameras_without(footage: Footage,
 
 
 def test_maps_that_are_not_there(footage: Footage, tmp_path: Path):
-    with pytest.raises(InputError, match=r"no such folder of depth maps; expected sweep, static:RUN"):
+    with pytest.raises(InputError, match=r"no such folder of depth maps; expected sweep, "):
         read(footage, tmp_path / "nothing")
     write_depths(tmp_path / "other", 1.0, ["cam02"])  # held out
     with pytest.raises(InputError, match=r"no depth map of any training camera; expected cam00/"):
