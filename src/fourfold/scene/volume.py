@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from fourfold.errors import UsageError
 from fourfold.fields import Field, Space
 from fourfold.geometry import DC_BASIS
 from fourfold.scene.appearance import Appearance
@@ -155,8 +156,26 @@ class VolumeObject:
         changes = self.volume.field.changes
         return self.motion.apply(self.volume.gaussians(time) if changes else self.geometry, time)
 
+    def require_followable(self) -> None:
+        """Refuse a volume whose matter changes.
+
+        Raises:
+            UsageError: its field says what is there at each time, not where it goes.
+        """
+        if self.volume.field.changes:
+            raise UsageError(
+                f"the voxels of {self.name} say what is there at each time, not where it goes",
+                expected="no flow and no tracks",
+                mend="Train with --geometry gaussians for motion",
+            )
+
     def means_at(self, time: float) -> Float[Tensor, "N 3"]:
-        """Give the centres of `geometry` in the world at `time`: where a rigid volume has them."""
+        """Give the centres of `geometry` in the world at `time`.
+
+        Raises:
+            UsageError: the volume's matter changes.
+        """
+        self.require_followable()
         return self.motion.move_points(self.geometry.means, time)
 
 

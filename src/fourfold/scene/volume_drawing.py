@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fourfold.errors import UsageError
 from fourfold.fields import Part, Rays, camera_rays, render_rays
 from fourfold.geometry import Camera, invert_similarity, project_points, transform_points
 from fourfold.scene.rendering import ALPHA_FLOOR, DEPTH_MIN_ALPHA, NEAR
@@ -73,12 +72,7 @@ def volume_flow(
         UsageError: a volume whose matter changes: it says what is there, not where it goes.
     """
     for item in items:
-        if item.volume.field.changes:
-            raise UsageError(
-                f"the voxels of {item.name} say what is there at each time, not where it goes",
-                expected="no flow and no tracks",
-                mend="Train with --geometry gaussians for motion",
-            )
+        item.require_followable()
     pixels = camera.pixel_grid()
     points = camera.directions(pixels) * drawn["depth"].unsqueeze(-1)
     points = transform_points(camera.world_from_camera, points.reshape(-1, 3))

@@ -10,7 +10,7 @@ import fourfold
 from fourfold.geometry import Camera
 from fourfold.methods.mixvoxels.config import MixVoxelsConfig
 from fourfold.methods.mixvoxels.fit import Fit, Layer
-from fourfold.methods.mixvoxels.footage import Footage
+from fourfold.methods.mixvoxels.footage import Footage, moves
 from fourfold.scene import (
     BACKGROUND,
     Scene,
@@ -65,9 +65,7 @@ def rig_cameras(footage: Footage) -> dict[str, list[Camera]]:
         cameras = [camera for camera in found if camera is not None]
         if len(cameras) < len(found):
             continue
-        first = cameras[0].camera_from_world
-        moves = any(not torch.equal(first, camera.camera_from_world) for camera in cameras)
-        rig[name] = cameras if moves else cameras[:1]
+        rig[name] = cameras if moves(cameras) else cameras[:1]
     return rig
 
 

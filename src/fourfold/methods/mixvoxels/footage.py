@@ -125,7 +125,7 @@ def read_footage(capture: Capture, store: FrameStore, frames: Sequence[int]) -> 
     """Gather the training cameras of a capture at some of its frames.
 
     Raises:
-        InputError: fewer than two cameras, or a camera without a pose.
+        InputError: fewer than two cameras, a camera without a pose, or one that moves.
     """
     views = training_views(capture)
     cameras = []
@@ -138,9 +138,22 @@ def read_footage(capture: Capture, store: FrameStore, frames: Sequence[int]) -> 
                 path=capture.path,
                 mend="fourfold prepare poses finds poses",
             )
+        if moves(known):
+            raise InputError(
+                f"the camera {capture.views[view]} moves",
+                path=capture.path,
+                expected="cameras that stand still: what changes in their pictures moves",
+                mend="Of a still scene, train with --static",
+            )
         cameras.append(known)
     bounds = [capture.bounds(view) or (torch.nan, torch.nan) for view in views]
     return Footage(capture, store, views, tuple(frames), cameras, torch.tensor(bounds).float())
+
+
+def moves(cameras: Sequence[Camera]) -> bool:
+    """Say whether a camera stands elsewhere at some time."""
+    first = cameras[0].camera_from_world
+    return any(not torch.equal(first, camera.camera_from_world) for camera in cameras)
 
 
 def changing_pixels(

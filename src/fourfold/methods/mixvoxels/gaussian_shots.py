@@ -9,7 +9,6 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from fourfold.errors import UsageError
 from fourfold.geometry import Camera
 from fourfold.methods.mixvoxels.footage import Footage
 from fourfold.methods.mixvoxels.gaussian_lenses import Lens, all_lenses, depth_bounds
@@ -52,18 +51,9 @@ class Shots:
 
 
 def read_shots(footage: Footage) -> Shots:
-    """Take what Gaussians need from the footage of a rig.
-
-    Raises:
-        UsageError: a camera moves, so that it has no still picture.
-    """
+    """Take what Gaussians need from the footage of a rig."""
     store, views, frames = footage.store, footage.views, footage.frames
     cameras = [row[0] for row in footage.cameras]
-    if any(_moves(row) for row in footage.cameras):
-        raise UsageError(
-            "Gaussians are fitted to cameras that stand still, and these move",
-            mend="Use --geometry voxels",
-        )
     return Shots(
         cameras,
         footage.num_frames,
@@ -96,8 +86,3 @@ def _floats(values: UInt8[np.ndarray, "H W *C"], camera: Camera) -> Float[Tensor
     if values.shape[1::-1] != size:
         values = cv2.resize(values, size, interpolation=cv2.INTER_AREA)
     return torch.from_numpy(np.ascontiguousarray(values, np.float32)) / 255
-
-
-def _moves(cameras: Sequence[Camera]) -> bool:
-    first = cameras[0].camera_from_world
-    return any(not torch.equal(first, camera.camera_from_world) for camera in cameras)
