@@ -1,6 +1,5 @@
 """A small rig on disk, and its footage: see `yard`."""
 
-
 import pytest
 
 from fourfold.capture import Capture, store_frames

@@ -138,6 +138,13 @@ def test_cameras_without_poses(yard: Capture, footage: Footage, monkeypatch: pyt
         read_footage(yard, footage.store, [0, 1])
 
 
+def test_cameras_that_move(yard: Capture, footage: Footage, monkeypatch: pytest.MonkeyPatch):
+    spots = cameras()
+    monkeypatch.setattr(yard, "camera", lambda frame, view: spots[(frame + view) % len(spots)])
+    with pytest.raises(InputError, match=r"moves.*stand still.*--static"):
+        read_footage(yard, footage.store, range(2))
+
+
 def test_frames_of_one_camera_are_cameras_of_a_still_scene(yard: Capture):
     assert rig_of(yard, static=True) is yard
     assert rig_of(yard, static=False) is yard

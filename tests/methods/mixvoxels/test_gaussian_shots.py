@@ -1,6 +1,5 @@
 """The pictures that Gaussians are fitted to, and the places where nothing can be."""
 
-from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -9,7 +8,6 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from fourfold.errors import UsageError
 from fourfold.geometry import Camera
 from fourfold.methods.mixvoxels.footage import Footage
 from fourfold.methods.mixvoxels.gaussian_lenses import all_lenses, room_before
@@ -68,13 +66,6 @@ def test_unknown_bounds_follow_from_what_the_cameras_look_at():
     assert shots.bounds[1] == (1.0, 9.0)
     lenses = all_lenses(footage(two_cameras(), [[torch.nan] * 2, [1.0, 9.0]], (0,)))
     assert [near for _, near in lenses] == pytest.approx([0.9, 1.0], rel=1e-3)
-
-
-def test_cameras_that_move_are_refused():
-    good = footage(two_cameras(), [[1.0, 9.0]] * 2, (0, 1))
-    moving = [[CAMERA, two_cameras()[1]], good.cameras[1]]
-    with pytest.raises(UsageError, match="move"):
-        read_shots(replace(good, cameras=moving))
 
 
 def test_nothing_stands_before_a_lens():
