@@ -60,7 +60,7 @@ def sample_rays(
     _check(rays, step, max_samples)
     paths = space.paths(rays)
     share = torch.ones_like(rays.near) if jitter is None else jitter.to(rays.near)
-    zone = _guided_zone(paths, guide)
+    zone = _guided_zone(paths, guide, rays.near)
     cut = cutting.cut_paths if has_kernels(share) else reference.cut_paths
     return cut(paths, resolution, occupancy, step, share, max_samples, zone)
 
@@ -75,13 +75,13 @@ def _check(rays: Rays, step: float, max_samples: int) -> None:
 
 
 def _guided_zone(
-    paths: Paths, guide: Guide | None
+    paths: Paths, guide: Guide | None, near: Float[Tensor, " R"]
 ) -> tuple[Float[Tensor, " R"], Float[Tensor, " R"]]:
     """Give the places between which pieces are cut finer; nowhere on rays without a guide."""
     if guide is None:
         return torch.full_like(paths.starts, torch.inf), torch.full_like(paths.starts, -torch.inf)
     known = torch.isfinite(guide.distances)
     reach = GUIDE_REACH * guide.stds
-    low = torch.where(known, paths.places(guide.distances - reach), torch.inf)
+    low = torch.where(known, paths.places((guide.distances - reach).maximum(near)), torch.inf)
     high = torch.where(known, paths.places(guide.distances + reach), -torch.inf)
     return low, high

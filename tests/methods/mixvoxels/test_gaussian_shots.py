@@ -10,7 +10,7 @@ from torch.testing import assert_close
 
 from fourfold.geometry import Camera
 from fourfold.methods.mixvoxels.footage import Footage
-from fourfold.methods.mixvoxels.gaussian_lenses import all_lenses, room_before
+from fourfold.methods.mixvoxels.gaussian_lenses import room_before, training_lenses
 from fourfold.methods.mixvoxels.gaussian_shots import read_shots
 
 CAMERA = Camera.from_fov(40, 30, 60.0)
@@ -64,7 +64,7 @@ def test_unknown_bounds_follow_from_what_the_cameras_look_at():
     shots = read_shots(footage(two_cameras(), [[torch.nan] * 2, [1.0, 9.0]], (0,)))
     assert shots.bounds[0] == pytest.approx((0.9, 12.0), rel=1e-3)
     assert shots.bounds[1] == (1.0, 9.0)
-    lenses = all_lenses(footage(two_cameras(), [[torch.nan] * 2, [1.0, 9.0]], (0,)))
+    lenses = training_lenses(footage(two_cameras(), [[torch.nan] * 2, [1.0, 9.0]], (0,)))
     assert [near for _, near in lenses] == pytest.approx([0.9, 1.0], rel=1e-3)
 
 

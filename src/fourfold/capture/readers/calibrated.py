@@ -164,4 +164,11 @@ def _together(videos: Mapping[str, VideoFrames], folder: Path) -> Synchronised:
     if file is None:
         return side_by_side(lengths, min(videos.values(), key=len).seconds)
     numbers = {name: _number(name) for name in videos}
+    unnumbered = [name for name, number in numbers.items() if not number.isdigit()]
+    if unnumbered:
+        raise InputError(
+            f"the camera {unnumbered[0]} has no number, by which the moments name it",
+            path=file,
+            expected="cameras like cam_0, or no timestamps.csv",
+        )
     return synchronise(file, {name: int(n) for name, n in numbers.items()}, lengths)

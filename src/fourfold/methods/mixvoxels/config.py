@@ -81,7 +81,7 @@ class MixVoxelsConfig:
     """Stages to run of still,moving; all by default. A later run continues where an earlier one
     stopped. Gaussians have one stage."""
     preset: Preset = "small"
-    """Size of the model and length of the training: seconds, minutes, a quarter of an hour."""
+    """Size of the model and length of the training: half a minute, minutes, ten minutes, hours."""
     geometry: Literal["voxels", "gaussians"] = "voxels"
     """What the scene is made of: still and moving voxels, or Gaussians of which some fly."""
     static: bool = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -152,6 +153,10 @@ def _of_maps(footage: Footage, folder: Path, config: MixVoxelsConfig) -> DepthTa
         if file is not None:
             depth = torch.from_numpy(read_depth(file, (camera.width, camera.height)))
             parts.append(_of_map(index, camera, depth, None, config.depth_loss.std))
+    if len(parts) < footage.num_views:
+        print(
+            f"note: {len(parts)} of {footage.num_views} cameras have a depth map", file=sys.stderr
+        )
     if not parts:
         raise InputError(
             "no depth map of any training camera",
@@ -213,6 +218,13 @@ def _of_still_model(footage: Footage, run: Path, config: MixVoxelsConfig) -> Dep
     """
     scene = _load_still(run)
     names = [footage.capture.views[view] for view in footage.views]
+    peeked = set(scene.provenance.get("trained_views", ())) & set(footage.capture.held_out_views)
+    if peeked:
+        raise UsageError(
+            f"the still model was trained on {', '.join(sorted(peeked))}, held out here",
+            path=run,
+            mend="Train it with the same --test-cameras",
+        )
     for name, row in zip(names, footage.cameras, strict=True):
         _require_same_camera(scene, name, row[0], run)
     drawn = {name: _draw_depth(scene, cameras[0]) for name, cameras in scene.rig.items()}

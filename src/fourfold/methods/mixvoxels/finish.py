@@ -51,6 +51,7 @@ def finish_scene(
         rig=rig_cameras(footage),
         provenance={
             "method": "mixvoxels",
+            "trained_views": [capture.views[view] for view in footage.views],
             "config": to_plain(config),
             "fourfold": fourfold.__version__,
         },

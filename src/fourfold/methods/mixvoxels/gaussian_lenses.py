@@ -51,16 +51,10 @@ def depth_bounds(footage: Footage) -> list[tuple[float, float]]:
     ]
 
 
-def all_lenses(footage: Footage) -> list[Lens]:
-    """Find all cameras of the capture, those held out too: where they stand is no secret."""
-    capture, frame, found = footage.capture, footage.frames[0], []
-    focus = focus_point([row[0] for row in footage.cameras])
-    for view in range(len(capture.views)):
-        camera = capture.camera(frame, view)
-        if camera is not None:
-            near, _ = capture.bounds(view) or _guessed(camera, focus)
-            found.append((camera, near))
-    return found
+def training_lenses(footage: Footage) -> list[Lens]:
+    """Give the training cameras and their nearest depths. Cameras held out have no say in it."""
+    bounds = depth_bounds(footage)
+    return [(row[0], near) for row, (near, _) in zip(footage.cameras, bounds, strict=True)]
 
 
 def _guessed(camera: Camera, focus: Float[Tensor, " 3"]) -> tuple[float, float]:

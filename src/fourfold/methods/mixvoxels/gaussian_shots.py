@@ -11,7 +11,7 @@ from torch import Tensor
 
 from fourfold.geometry import Camera
 from fourfold.methods.mixvoxels.footage import Footage
-from fourfold.methods.mixvoxels.gaussian_lenses import Lens, all_lenses, depth_bounds
+from fourfold.methods.mixvoxels.gaussian_lenses import Lens, depth_bounds, training_lenses
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +24,7 @@ class Shots:
         image: reads a frame of a view, (view, frame) -> (H, W, 3).
         still: each view without what moves: its median over time.
         bounds: nearest and farthest depth of each view, in scene units.
-        lenses: the cameras known to stand there, also those held out, and their nearest depths.
+        lenses: the cameras and their nearest depths.
     """
 
     cameras: Sequence[Camera]
@@ -60,7 +60,7 @@ def read_shots(footage: Footage) -> Shots:
         lambda view, frame: store.image(frames[frame], views[view]),
         [_still(footage, view) for view in range(len(views))],
         depth_bounds(footage),
-        all_lenses(footage),
+        training_lenses(footage),
     )
 
 

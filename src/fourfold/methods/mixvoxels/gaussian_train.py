@@ -10,7 +10,7 @@ from fourfold.methods.mixvoxels.depth_targets import DepthTargets
 from fourfold.methods.mixvoxels.footage import Footage
 from fourfold.methods.mixvoxels.gaussian_fit import Fit
 from fourfold.methods.mixvoxels.gaussian_growth import FAINT, clear_lenses
-from fourfold.methods.mixvoxels.gaussian_lenses import all_lenses
+from fourfold.methods.mixvoxels.gaussian_lenses import training_lenses
 from fourfold.methods.mixvoxels.gaussian_shots import Shots, read_shots
 from fourfold.methods.mixvoxels.gaussian_start import Start, start_gaussians, start_steps
 from fourfold.methods.mixvoxels.gaussian_step import Task, draw_fit, gaussian_step
@@ -69,7 +69,7 @@ def fit_gaussians(
 @torch.no_grad()
 def gaussian_objects(fit: Fit, footage: Footage) -> list[SceneObject]:
     """Make objects of what was fitted, without what shows nothing or veils a lens."""
-    clear_lenses(fit, all_lenses(footage))
+    clear_lenses(fit, training_lenses(footage))
     objects = []
     for owner in fit.leaves:
         gaussians = fit.gaussians(owner).detach()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fourfold.capture import Capture, KeyPoints
+from fourfold.errors import InputError
 from fourfold.evaluation import (
     Lpips,
     depth_error,
@@ -108,6 +110,8 @@ def score_view(
         record |= _score_depth(view, frame, drawn["depth"])
         if median is not None:
             record |= _score_motion(view, frame, drawn["objects"], target, median)
+        elif view.num_frames > 1:
+            record |= _score_no_motion(view, frame)
         records.append(record)
         if has_jod() and view.num_frames > 1:
             shown.append(_bytes(drawn["rgb"]))
@@ -147,10 +151,18 @@ def _score_depth(view: RigView, frame: int, depth: Float[Tensor, "H W"]) -> Reco
     true = None if truth is None else truth.depth(frame, view.index)
     if true is not None:
         record["depth_error"] = float(depth_error(depth, true))
-    points = view.capture.key_points(view.index) if frame == 0 else None
+    points = _key_points(view) if frame == 0 else None
     if points is not None and len(points):
         record["depth_error_key_points"] = _key_point_error(depth, points)
     return record
+
+
+def _key_points(view: RigView) -> KeyPoints | None:
+    try:
+        return view.capture.key_points(view.index)
+    except InputError as error:  # a model beside the capture that is not of it
+        print(f"note: no key points to measure depths by: {error}", file=sys.stderr)
+        return None
 
 
 def _key_point_error(depth: Float[Tensor, "H W"], points: KeyPoints) -> float:
@@ -175,6 +187,13 @@ def _score_motion(
     return {} if true is None else {"motion_iou": float(iou(moving, true))}
 
 
+def _score_no_motion(view: RigView, frame: int) -> Record:
+    """Score a scene in which nothing moves: it misses all motion there is."""
+    truth = view.capture.rig_truth
+    true = None if truth is None else truth.moving(frame, view.index)
+    return {} if true is None else {"motion_iou": float(iou(torch.zeros_like(true), true))}
+
+
 def _deviates(image: Float[Tensor, "H W 3"], median: Float[Tensor, "H W 3"]) -> Bool[Tensor, "H W"]:
     return (image - median).abs().amax(-1) > DEVIATION
 
@@ -184,7 +203,7 @@ def _score_still(view: RigView, kind: str, median: Float[Tensor, "H W 3"]) -> fl
     if kind == "mean":
         target = view.mean()
     elif kind != "median":
-        target = view.image(min(int(kind), view.num_frames - 1))
+        target = view.image(int(kind))
     image = still_part(view.scene).render(view.camera(0), 0.0)["rgb"]
     return float(psnr(image.clamp(0.0, 1.0), target))
 

@@ -13,6 +13,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fourfold.capture import Capture, FrameStore, store_frames
+from fourfold.errors import UsageError
 from fourfold.fields import Space, VoxelField, warm_up
 from fourfold.methods.mixvoxels.blocks import Block, BlockStore, plan_blocks
 from fourfold.methods.mixvoxels.config import MixVoxelsConfig
@@ -151,6 +152,7 @@ def train(capture: Capture, out: Path, config: MixVoxelsConfig, overwrite: bool)
     config = replace(config, stages="")
     rig = rig_of(capture, config.static)
     training_views(rig)  # says what is wrong with them before a run is made
+    _check_still_target(config, rig)
     run = Run.open(
         out,
         method="mixvoxels",
@@ -170,6 +172,14 @@ def train(capture: Capture, out: Path, config: MixVoxelsConfig, overwrite: bool)
         for stage in stages:
             _run_stage(stage, material, run)
     return run
+
+
+def _check_still_target(config: MixVoxelsConfig, rig: Capture) -> None:
+    target = config.voxels.still_target
+    if target.isdigit() and int(target) >= rig.num_frames:
+        raise UsageError(
+            f"--voxels.still-target is {target}", expected=f"0 to {rig.num_frames - 1}"
+        )
 
 
 def _store(rig: Capture, run: Run) -> FrameStore:
@@ -288,7 +298,14 @@ def _block_store(run: Run) -> BlockStore:
 def _begin_moving(fit: Fit, material: Material) -> None:
     """Make voxels where cameras see change, if they see any."""
     mask = _moving_voxels(fit, material)
-    if bool(mask.any()):
+    if not bool(mask.any()):
+        threshold = material.config.voxels.variation_threshold
+        print(
+            f"note: nothing moves: no voxel changes by more than {threshold:g} "
+            "(--voxels.variation-threshold) in every camera",
+            file=sys.stderr,
+        )
+    else:
         times = [float(frame) for frame in _blocks(int(mask.sum()), material)[0].frames]
         fit.moving = Layer(VoxelField.at_voxels(mask, times, alpha=FRESH_ALPHA), mask)
     fit.still.restart()
