@@ -1,5 +1,7 @@
 """The verb export: where things go, and what it refuses."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,18 @@ def test_each_format_has_its_place(tmp_path: Path) -> None:
     assert ff.export(run, "tracks") == run.path / "export" / "tracks.npz"
     cameras = ff.export(run.path, "cameras", out=tmp_path / "elsewhere")
     assert sorted(file.name for file in cameras.iterdir()) == ["sparse", "transforms.json"]
+
+
+def test_every_camera_of_a_rig_is_written_by_its_name(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path / "run")
+    scene = ff.Scene.load(run.scene_folder)
+    rig = {"left": scene.cameras[:1], "moving": scene.cameras}
+    replace(scene, rig=rig).save(run.scene_folder)
+    file = ff.export(run, "cameras") / "transforms.json"
+    entries = json.loads(file.read_text())["frames"]
+    names = [entry["file_path"] for entry in entries]
+    assert names == ["left.png", *(f"moving/{frame:05d}.png" for frame in range(NUM_FRAMES))]
+    assert [entry["frame"] for entry in entries] == [0, *range(NUM_FRAMES)]
 
 
 def test_an_unknown_format_is_refused(tmp_path: Path) -> None:

@@ -25,18 +25,20 @@ def write_cameras(
     names: Sequence[str],
     fps: float,
     normalization: Float[Tensor, "4 4"],
+    frames: Sequence[int] | None = None,
 ) -> Path:
     """Write `transforms.json` and a COLMAP text model (`sparse/0`) into a new folder.
 
     Both are in the coordinates of the capture: `normalization` (`scene_from_capture`, a
-    similarity) is undone. `names` are file names of the frames, `fps` sets their times.
+    similarity) is undone. `names` are file names of the pictures; `frames` their numbers, one after
+    the other if None, of which `fps` makes times.
 
     Raises:
         OutputError: it cannot be written; what was there is still there.
     """
     original = [undo_normalization(camera, normalization) for camera in cameras]
     with replace_folder(folder) as staging:
-        text = json.dumps(transforms_json(original, names, fps), indent=2)
+        text = json.dumps(transforms_json(original, names, fps, frames), indent=2)
         (staging / "transforms.json").write_text(text + "\n")
         model = staging / "sparse" / "0"
         model.mkdir(parents=True)
@@ -55,15 +57,21 @@ def undo_normalization(camera: Camera, normalization: Float[Tensor, "4 4"]) -> C
     return camera.to(dtype=torch.float64).moved(rigid_matrix(turned.mT, -(turned.mT @ position)))
 
 
-def transforms_json(cameras: Sequence[Camera], names: Sequence[str], fps: float) -> dict[str, Any]:
+def transforms_json(
+    cameras: Sequence[Camera],
+    names: Sequence[str],
+    fps: float,
+    frames: Sequence[int] | None = None,
+) -> dict[str, Any]:
     """Describe cameras as nerfstudio's transforms.json does: OpenGL axes, world from camera.
 
     Each frame carries its own intrinsics, `time` in seconds and the index of the frame.
     """
-    frames = []
-    for index, (camera, name) in enumerate(zip(cameras, names, strict=True)):
+    numbers = range(len(cameras)) if frames is None else frames
+    entries = []
+    for index, camera, name in zip(numbers, cameras, names, strict=True):
         pose = camera.world_from_camera @ _OPENGL.to(camera.camera_from_world)
-        frames.append(
+        entries.append(
             {
                 "file_path": name,
                 "time": index / fps,
@@ -72,7 +80,7 @@ def transforms_json(cameras: Sequence[Camera], names: Sequence[str], fps: float)
                 "transform_matrix": pose.tolist(),
             }
         )
-    return {"camera_model": "OPENCV", "fps": fps, "frames": frames}
+    return {"camera_model": "OPENCV", "fps": fps, "frames": entries}
 
 
 def colmap_text(cameras: Sequence[Camera], names: Sequence[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from fourfold.errors import UsageError
 
 if TYPE_CHECKING:
+    from fourfold.scene import Scene
     from fourfold.training import Run
 
 ExportFormat = Literal["ply", "tracks", "cameras"]
@@ -55,5 +56,20 @@ def export(
     if format == "tracks":
         tracks = exporters.track_points(scene)
         return exporters.write_tracks(target, tracks, scene.normalization)
-    frames = [f"{index:05d}.png" for index in range(scene.num_frames)]
-    return exporters.write_cameras(target, scene.cameras, frames, scene.fps, scene.normalization)
+    return _write_cameras(target, scene)
+
+
+def _write_cameras(target: Path, scene: Scene) -> Path:
+    """Write the capture's cameras: of a rig each by its name, once if it stands still."""
+    from fourfold.exporters import write_cameras
+
+    if not scene.rig:
+        names = [f"{index:05d}.png" for index in range(scene.num_frames)]
+        return write_cameras(target, scene.cameras, names, scene.fps, scene.normalization)
+    cameras, names, frames = [], [], []
+    for view, path in scene.rig.items():
+        for frame, camera in enumerate(path):
+            cameras.append(camera)
+            names.append(f"{view}.png" if len(path) == 1 else f"{view}/{frame:05d}.png")
+            frames.append(frame)
+    return write_cameras(target, cameras, names, scene.fps, scene.normalization, frames)
