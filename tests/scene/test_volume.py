@@ -1,6 +1,7 @@
 """Volumes in the scene: drawn, moved, put before and behind Gaussians, saved and exported."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,14 @@ def test_fog_takes_light_away_as_beer_and_lambert_say() -> None:
     nearly = scene_of(cloud(5.0, Cloud(math.log(2.0) + 1e-3, (1.0, 0.5, 0.0))))
     depth = nearly.render(CAMERA, 0.0, ("depth",))["depth"][MIDDLE]
     assert float(depth) == pytest.approx(expected, abs=5e-3)
+
+
+def test_nothing_is_drawn_nearer_than_is_known() -> None:
+    item = cloud(5.0, Cloud(2.0 * math.log(2.0), (1.0, 1.0, 1.0)))
+    # the fog goes from 4 to 6: from 5 on there is half of it
+    known = replace(item, volume=replace(item.volume, near=5.0))
+    alpha = scene_of(known).render(CAMERA, 0.0, ("alpha",))["alpha"][MIDDLE]
+    assert float(alpha) == pytest.approx(0.5, abs=1e-3)
 
 
 def test_two_clouds_in_one_place_add_their_densities_up() -> None:

@@ -29,13 +29,15 @@ class Volume:
     """A field in its space.
 
     `occupancy` (X,Y,Z), over the unit cube at a resolution of its own, says where it may have
-    density; `step` along rays is in voxels of the field.
+    density; `step` along rays is in voxels of the field. `near`: rays begin at this distance from
+    a camera, since nothing is known of what no camera has before it so near.
     """
 
     field: Field
     space: Space
     occupancy: Bool[Tensor, "X Y Z"]
     step: float = 0.5
+    near: float = 0.0
 
     def __len__(self) -> int:
         return int(self.occupancy.sum())
@@ -75,7 +77,12 @@ class Volume:
 
     def config(self) -> dict[str, Any]:
         """Give what a saved scene writes down about the volume beside its tensors."""
-        return {"field": self.field.config(), "space": self.space.config(), "step": self.step}
+        return {
+            "field": self.field.config(),
+            "space": self.space.config(),
+            "step": self.step,
+            "near": self.near,
+        }
 
     @staticmethod
     def restore(config: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> Volume:
@@ -89,6 +96,7 @@ class Volume:
             Space.restore(config["space"], _under("space.", tensors)),
             tensors["occupancy"],
             config["step"],
+            config["near"],
         )
 
     def _voxels(self) -> Float[Tensor, "S 3"]:

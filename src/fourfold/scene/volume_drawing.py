@@ -28,7 +28,7 @@ def draw_volumes(
 
     Without "flow". Volumes in the same place add their densities up. Differentiable in the fields.
     """
-    rays = camera_rays(camera, camera.pixel_grid().reshape(-1, 2), near=NEAR)
+    rays = camera_rays(camera, camera.pixel_grid().reshape(-1, 2))
     cosines = rays.directions @ camera.forward
     color = background_color.to(rays.origins)
     found: dict[str, list[Tensor]] = {name: [] for name in ("rgb", "depth", "alpha", "objects")}
@@ -52,7 +52,7 @@ def _part(item: VolumeObject, time: float, rays: Rays) -> Part:
     similarity = item.motion.similarity(time)
     assert similarity is not None  # a volume has no other motion
     volume = item.volume
-    own = rays.moved(invert_similarity(similarity))
+    own = rays.moved(invert_similarity(similarity)).bounded(max(NEAR, volume.near))
     return Part(volume.field, volume.space, volume.occupancy, own, volume.step)
 
 

@@ -30,11 +30,11 @@ SEEN_AT = 200
 """Longer side of the depth maps that say what still matter hides, in pixels."""
 
 
-def volume_objects(fit: Fit) -> list[VolumeObject]:
+def volume_objects(fit: Fit, near: float) -> list[VolumeObject]:
     """Make objects of what was fitted: the still voxels are the background."""
-    items = [_object(BACKGROUND, fit.still, fit)]
+    items = [_object(BACKGROUND, fit.still, fit, near)]
     if fit.moving is not None:
-        items.append(_object(MOVING, fit.moving, fit))
+        items.append(_object(MOVING, fit.moving, fit, near))
     return items
 
 
@@ -70,12 +70,12 @@ def rig_cameras(footage: Footage) -> dict[str, list[Camera]]:
     return rig
 
 
-def _object(name: str, layer: Layer, fit: Fit) -> VolumeObject:
+def _object(name: str, layer: Layer, fit: Fit, near: float) -> VolumeObject:
     voxels = layer.voxels
     occupancy = voxels.occupancy(SHOWN_ALPHA)
     if not bool(occupancy[voxels.filled].all()):  # the voxels of a long clip are not copied idly
         voxels = voxels.pruned(occupancy)
-    return VolumeObject(name, Volume(voxels, fit.space, occupancy, STEP), StaticMotion())
+    return VolumeObject(name, Volume(voxels, fit.space, occupancy, STEP, near), StaticMotion())
 
 
 def _up(footage: Footage) -> Float[Tensor, " 3"]:

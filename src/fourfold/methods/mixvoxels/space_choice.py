@@ -23,12 +23,25 @@ BOX_SIDE = 2.0
 MARGIN = 1.05
 """By how much the frustum of forward-facing cameras is widened."""
 
+NEAREST = 0.1
+"""Nearest depth where none is known, in distances to what all cameras look at."""
 _PROBES = 48
 
 
 def nearest_distance(footage: Footage) -> float:
     """Give the distance from the cameras where rays begin."""
     return _bounds(footage.bounds, [row[0] for row in footage.cameras])[0]
+
+
+def clear_distance(footage: Footage) -> float:
+    """Give the distance within which nothing is drawn before a camera.
+
+    Rays of training begin at the nearest distance, and what is nearer to all cameras is unknown;
+    but a camera may be moved nearer to things: no farther than a tenth of the usual distance.
+    """
+    cameras = [row[0] for row in footage.cameras]
+    distance = float((focus_point(cameras) - _positions(cameras)).norm(dim=1).mean())
+    return min(nearest_distance(footage), NEAREST * distance)
 
 
 def choose_space(footage: Footage, asked: str) -> Space:
@@ -54,7 +67,7 @@ def _bounds(bounds: Float[Tensor, "V 2"], cameras: list[Camera]) -> tuple[float,
         return float(known[:, 0].min()) * 0.9, float(known[:, 1].max()) * 1.05
     # nothing says it: what the cameras look at is in reach, and the world goes on behind
     distance = float((focus_point(cameras) - _positions(cameras)).norm(dim=1).mean())
-    return 0.1 * distance, math.inf
+    return NEAREST * distance, math.inf
 
 
 def _positions(cameras: list[Camera]) -> Float[Tensor, "V 3"]:
