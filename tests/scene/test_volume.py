@@ -78,9 +78,11 @@ def test_fog_takes_light_away_as_beer_and_lambert_say() -> None:
 def test_nothing_is_drawn_nearer_than_is_known() -> None:
     item = cloud(5.0, Cloud(2.0 * math.log(2.0), (1.0, 1.0, 1.0)))
     # the fog goes from 4 to 6: from 5 on there is half of it
-    known = replace(item, volume=replace(item.volume, near=5.0))
-    alpha = scene_of(known).render(CAMERA, 0.0, ("alpha",))["alpha"][MIDDLE]
+    scene = replace(scene_of(item), near=5.0)
+    alpha = scene.render(CAMERA, 0.0, ("alpha",))["alpha"][MIDDLE]
     assert float(alpha) == pytest.approx(0.5, abs=1e-3)
+    behind = replace(scene_of(wall(2.0, 0.2)), near=2.5)
+    assert not behind.render(CAMERA, 0.0, ("alpha",))["alpha"].any()
 
 
 def test_two_clouds_in_one_place_add_their_densities_up() -> None:

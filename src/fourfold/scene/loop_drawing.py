@@ -43,6 +43,7 @@ class Shot:
     asked: frozenset[str]
     background_color: Float[Tensor, " 3"]
     eps2d: float
+    near: float = NEAR
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ def _draw(picture: _Pass, shot: Shot) -> Drawing:
         background_color=shot.background_color,
         next_frame=NextFrame(picture.following, shot.next_camera) if flow else None,
         eps2d=shot.eps2d,
+        near=shot.near,
         shares=torch.cat(picture.shares),
     )
 

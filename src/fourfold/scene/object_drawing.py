@@ -67,6 +67,7 @@ def _draw_gaussians(
         background_color=shot.background_color,
         next_frame=following,
         eps2d=shot.eps2d,
+        near=shot.near,
         least_alpha=least_alpha,
     ).outputs
 
@@ -84,6 +85,7 @@ def _draw_volumes(
         shot.asked - {"flow"},
         shot.background_color,
         least_alpha,
+        shot.near,
     )
     if "flow" in shot.asked:
         times = (shot.time, later)

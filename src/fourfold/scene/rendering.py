@@ -67,6 +67,7 @@ def draw(
     eps2d: float = EPS2D,
     shares: Float[Tensor, " N"] | None = None,
     least_alpha: float = DEPTH_MIN_ALPHA,
+    near: float = NEAR,
 ) -> Drawing:
     """Rasterise all parts together, so that they hide each other, with the channels asked for.
 
@@ -74,8 +75,8 @@ def draw(
     without); "depth" (H,W), NaN where alpha < `least_alpha`; "alpha" (H,W); "objects" (H,W,K),
     the share of each part in the pixel, which sum to alpha; "flow" (H,W,2), pixels to
     `next_frame`, the mean over what is seen, 0 where nothing is. `shares`, a number per Gaussian
-    of all parts, are drawn like colours, and come as "shares" (H,W). `eps2d`: see
-    `fourfold.splat.rasterize`.
+    of all parts, are drawn like colours, and come as "shares" (H,W). What is nearer than `near` is
+    not drawn. `eps2d`: see `fourfold.splat.rasterize`.
     Differentiable in the Gaussians, the camera pose and the next frame.
 
     Raises:
@@ -95,7 +96,7 @@ def draw(
         channels["flow"] = _motion_in_pixels(joined.means, camera, next_frame)
     if shares is not None:
         channels["shares"] = shares.unsqueeze(-1)
-    raster = _rasterize(joined, camera, channels, background_color, eps2d)
+    raster = _rasterize(joined, camera, channels, background_color, eps2d, near)
     return Drawing(_read_out(asked, channels, raster, least_alpha), raster)
 
 
@@ -105,6 +106,7 @@ def _rasterize(
     channels: dict[str, Tensor],
     background_color: Float[Tensor, " 3"] | None,
     eps2d: float,
+    near: float,
 ) -> splat.Rasterization:
     # alpha and depth come with any picture: where nothing else is asked, draw one empty channel
     values = list(channels.values()) or [gaussians.means.new_zeros(len(gaussians), 1)]
@@ -123,7 +125,7 @@ def _rasterize(
         camera.width,
         camera.height,
         eps2d=eps2d,
-        near=NEAR,
+        near=near,
         background=background,
     )
 

@@ -18,7 +18,7 @@ from fourfold.geometry import Camera
 from fourfold.scene.appearance import Appearance
 from fourfold.scene.gaussians import Gaussians
 from fourfold.scene.motion import Motion
-from fourfold.scene.rendering import EPS2D
+from fourfold.scene.rendering import EPS2D, NEAR
 from fourfold.scene.scale_set import restore_scale_set, scale_set_structure, scale_set_tensors
 from fourfold.scene.scene import Scene
 from fourfold.scene.scene_object import SceneObject
@@ -102,6 +102,7 @@ def _structure(scene: Scene) -> dict[str, Any]:
         "fps": scene.fps,
         "period": scene.period,
         "eps2d": scene.eps2d,
+        "near": scene.near,
         "cameras": _camera_entries(scene.cameras),
         "rig": [
             {"name": name, "cameras": _camera_entries(cameras)}
@@ -178,6 +179,7 @@ def _build(structure: Mapping[str, Any], tensors: dict[str, Tensor]) -> Scene:
         fps=structure["fps"],
         period=structure["period"],
         eps2d=structure.get("eps2d", EPS2D),  # scenes of version 0.1 have none
+        near=structure.get("near", NEAR),  # nor this
         up=_shaped(tensors, "up", (3,)),
         background_color=_shaped(tensors, "background_color", (3,)),
         provenance=dict(structure["provenance"]),

@@ -16,7 +16,7 @@ from fourfold.geometry import Camera, interpolate_cameras
 from fourfold.scene.gaussians import Gaussians
 from fourfold.scene.loop_drawing import Shot
 from fourfold.scene.object_drawing import draw_objects
-from fourfold.scene.rendering import EPS2D, check_outputs
+from fourfold.scene.rendering import EPS2D, NEAR, check_outputs
 from fourfold.scene.scale_set import ScaleSet
 from fourfold.scene.scaled_motion import ScaledMotion
 from fourfold.scene.scene_object import SceneObject
@@ -38,7 +38,8 @@ class Scene:
     `scale_set`, which combinations of object scales explain the video, where that was found out;
     `eps2d`, the blur in pixels^2 that it is drawn with, see `fourfold.splat.rasterize`; `rig`, by
     name the cameras of a capture that has several, each as one camera per frame, or a single one
-    that stands still.
+    that stands still; `near`, the distance within which nothing is drawn before a camera, where
+    nothing is known of what is nearer than any camera had it.
     """
 
     objects: Sequence[SceneObject | VolumeObject]
@@ -52,6 +53,7 @@ class Scene:
     scale_set: ScaleSet | None = None
     eps2d: float = EPS2D
     rig: Mapping[str, Sequence[Camera]] = field(default_factory=dict)
+    near: float = NEAR
 
     def __post_init__(self) -> None:
         names = self.object_names
@@ -63,6 +65,8 @@ class Scene:
             raise ValueError("the background must come first among the objects")
         if not self.eps2d >= 0:
             raise ValueError(f"eps2d {self.eps2d} is negative")
+        if not self.near > 0:
+            raise ValueError(f"near {self.near} is not positive")
         if not self.fps > 0 or (self.period is not None and not self.period > 0):
             raise ValueError(f"fps {self.fps} and period {self.period} must be positive")
         for name, cameras in self.rig.items():
@@ -203,6 +207,7 @@ class Scene:
             check_outputs(outputs),
             self.background_color,
             self.eps2d_for(camera),
+            self.near,
         )
         return draw_objects(self._scaled(scales), shot, self._wrapped(time + ahead))
 

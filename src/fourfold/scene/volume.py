@@ -29,15 +29,13 @@ class Volume:
     """A field in its space.
 
     `occupancy` (X,Y,Z), over the unit cube at a resolution of its own, says where it may have
-    density; `step` along rays is in voxels of the field. `near`: rays begin at this distance from
-    a camera, since nothing is known of what no camera has before it so near.
+    density; `step` along rays is in voxels of the field.
     """
 
     field: Field
     space: Space
     occupancy: Bool[Tensor, "X Y Z"]
     step: float = 0.5
-    near: float = 0.0
 
     def __len__(self) -> int:
         return int(self.occupancy.sum())
@@ -81,7 +79,6 @@ class Volume:
             "field": self.field.config(),
             "space": self.space.config(),
             "step": self.step,
-            "near": self.near,
         }
 
     @staticmethod
@@ -96,7 +93,6 @@ class Volume:
             Space.restore(config["space"], _under("space.", tensors)),
             tensors["occupancy"],
             config["step"],
-            config["near"],
         )
 
     def _voxels(self) -> Float[Tensor, "S 3"]:

@@ -23,12 +23,13 @@ def draw_volumes(
     outputs: frozenset[str],
     background_color: Float[Tensor, " 3"],
     least_alpha: float = DEPTH_MIN_ALPHA,
+    near: float = NEAR,
 ) -> dict[str, Tensor]:
     """Draw volumes along the rays of a camera; outputs as `fourfold.scene.rendering.draw` has them.
 
     Without "flow". Volumes in the same place add their densities up. Differentiable in the fields.
     """
-    rays = camera_rays(camera, camera.pixel_grid().reshape(-1, 2))
+    rays = camera_rays(camera, camera.pixel_grid().reshape(-1, 2), near=near)
     cosines = rays.directions @ camera.forward
     color = background_color.to(rays.origins)
     found: dict[str, list[Tensor]] = {name: [] for name in ("rgb", "depth", "alpha", "objects")}
@@ -52,7 +53,7 @@ def _part(item: VolumeObject, time: float, rays: Rays) -> Part:
     similarity = item.motion.similarity(time)
     assert similarity is not None  # a volume has no other motion
     volume = item.volume
-    own = rays.moved(invert_similarity(similarity)).bounded(max(NEAR, volume.near))
+    own = rays.moved(invert_similarity(similarity))
     return Part(volume.field, volume.space, volume.occupancy, own, volume.step)
 
 

@@ -11,6 +11,7 @@ from fourfold.geometry import Camera
 from fourfold.methods.mixvoxels.config import MixVoxelsConfig
 from fourfold.methods.mixvoxels.fit import Fit, Layer
 from fourfold.methods.mixvoxels.footage import Footage, moves
+from fourfold.methods.mixvoxels.space_choice import clear_distance
 from fourfold.scene import (
     BACKGROUND,
     Scene,
@@ -30,11 +31,11 @@ SEEN_AT = 200
 """Longer side of the depth maps that say what still matter hides, in pixels."""
 
 
-def volume_objects(fit: Fit, near: float) -> list[VolumeObject]:
+def volume_objects(fit: Fit) -> list[VolumeObject]:
     """Make objects of what was fitted: the still voxels are the background."""
-    items = [_object(BACKGROUND, fit.still, fit, near)]
+    items = [_object(BACKGROUND, fit.still, fit)]
     if fit.moving is not None:
-        items.append(_object(MOVING, fit.moving, fit, near))
+        items.append(_object(MOVING, fit.moving, fit))
     return items
 
 
@@ -49,6 +50,7 @@ def finish_scene(
         fps=capture.fps,
         up=_up(footage),
         rig=rig_cameras(footage),
+        near=clear_distance(footage),
         provenance={
             "method": "mixvoxels",
             "trained_views": [capture.views[view] for view in footage.views],
@@ -70,12 +72,12 @@ def rig_cameras(footage: Footage) -> dict[str, list[Camera]]:
     return rig
 
 
-def _object(name: str, layer: Layer, fit: Fit, near: float) -> VolumeObject:
+def _object(name: str, layer: Layer, fit: Fit) -> VolumeObject:
     voxels = layer.voxels
     occupancy = voxels.occupancy(SHOWN_ALPHA)
     if not bool(occupancy[voxels.filled].all()):  # the voxels of a long clip are not copied idly
         voxels = voxels.pruned(occupancy)
-    return VolumeObject(name, Volume(voxels, fit.space, occupancy, STEP, near), StaticMotion())
+    return VolumeObject(name, Volume(voxels, fit.space, occupancy, STEP), StaticMotion())
 
 
 def _up(footage: Footage) -> Float[Tensor, " 3"]:

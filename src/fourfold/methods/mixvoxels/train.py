@@ -29,7 +29,7 @@ from fourfold.methods.mixvoxels.footage import (
 )
 from fourfold.methods.mixvoxels.gaussian_fit import Fit as GaussianFit
 from fourfold.methods.mixvoxels.gaussian_train import STAGE, fit_gaussians, gaussian_objects
-from fourfold.methods.mixvoxels.space_choice import choose_space, clear_distance, nearest_distance
+from fourfold.methods.mixvoxels.space_choice import choose_space, nearest_distance
 from fourfold.methods.mixvoxels.step import Batch, PixelSource, losses, see
 from fourfold.methods.mixvoxels.variation_field import Sightings, train_motion
 from fourfold.methods.mixvoxels.voxel_motion import project_motion
@@ -407,11 +407,7 @@ class _Watch:
 
 def _save_scene(fit: Fit | GaussianFit, material: Material, run: Run) -> None:
     footage = material.footage
-    objects = (
-        volume_objects(fit, clear_distance(footage))
-        if isinstance(fit, Fit)
-        else gaussian_objects(fit, footage)
-    )
+    objects = volume_objects(fit) if isinstance(fit, Fit) else gaussian_objects(fit, footage)
     scene = finish_scene(objects, footage, material.config)
     check_scene(scene)
     scene.save(run.scene_folder)
