@@ -7,12 +7,9 @@ import sys
 
 from fourfold.cli import main
 from fourfold.methods.dreamscene4d import move
-from fourfold.methods.mixvoxels import train as mixvoxels
-from fourfold.methods.mom import refine
-from fourfold.methods.osn import train
+from fourfold.training import watch
 
 if __name__ == "__main__":
     # A training as short as a test would end before the first checkpoint of its longest stage.
-    move.CHECKPOINT_SECONDS = train.CHECKPOINT_SECONDS = refine.CHECKPOINT_SECONDS = 0.0
-    mixvoxels.CHECKPOINT_SECONDS = 0.0
+    move.CHECKPOINT_SECONDS = watch.CHECKPOINT_SECONDS = 0.0
     sys.exit(main(sys.argv[1:]))

@@ -7,7 +7,7 @@ from fourfold.fields.hex_plane import HexPlaneField
 from fourfold.fields.interpolation import interpolate_rows, number_rows, time_keys
 from fourfold.fields.merging import merge_samples
 from fourfold.fields.mixed import MixedVoxels
-from fourfold.fields.occupancy import occupied
+from fourfold.fields.occupancy import dilated, occupied
 from fourfold.fields.product_field import ProductSettings
 from fourfold.fields.rays import Rays, camera_rays
 from fourfold.fields.rendering import MIN_WEIGHT, Part, RayColors, render_rays
@@ -44,6 +44,7 @@ __all__ = [
     "distortion_loss",
     "expected_depth_loss",
     "ray_distribution_loss",
+    "dilated",
     "occupied",
     "ray_weights",
     "MIN_WEIGHT",

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.nn.functional import max_pool3d, softplus
+from torch.nn.functional import softplus
 
 from fourfold.fields.field import Field
 from fourfold.fields.interpolation import Keys, interpolate_rows, number_rows, time_keys
+from fourfold.fields.occupancy import dilated
 from fourfold.fields.shading import shade
 from fourfold.fields.variation import add_voxel_variation, voxel_variation
 from fourfold.geometry.harmonics import harmonics_degree
@@ -202,8 +203,7 @@ class VoxelField(Field):
 
         That is what lies within a voxel of a vertex whose alpha is over `threshold`.
         """
-        solid = (self.alphas() > threshold).to(torch.float32)
-        return max_pool3d(solid[None, None], 3, stride=1, padding=1)[0, 0] > 0
+        return dilated(self.alphas() > threshold)
 
     def parameters(self) -> dict[str, Tensor]:
         return {"densities": self.densities, "harmonics": self.harmonics}

@@ -17,6 +17,7 @@ from fourfold.training.stages import (
     require_previous,
     stage_is_done,
 )
+from fourfold.training.watch import Watch
 
 __all__ = [
     "COMPILE",
@@ -26,6 +27,7 @@ __all__ = [
     "Run",
     "Schedule",
     "Stopwatch",
+    "Watch",
     "adam_state",
     "check_first_stage",
     "check_scene",

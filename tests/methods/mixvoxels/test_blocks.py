@@ -131,7 +131,7 @@ def test_no_seam_between_blocks(clip, tmp_path):
 def test_stopped_in_a_block_it_goes_on_the_same(clip, tmp_path, monkeypatch):
     config = settings(block_frames=3, iterations=40)
     whole = training.train(clip, tmp_path / "whole", config, False)
-    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("fourfold.training.watch.CHECKPOINT_SECONDS", 0.0)
     begin, calls = BlockStore.begin, []
 
     def stop_in_the_second(self, number, block):

@@ -120,7 +120,7 @@ def test_a_stopped_training_goes_on_to_the_same_scene(
         return descend(*arguments, **more)
 
     monkeypatch.setattr(train, "_descend", watched)
-    monkeypatch.setattr(train, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("fourfold.training.watch.CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(StoppedError):
         ff.train("mixvoxels", yard, out=tmp_path / "run", config=SHORT)
     assert not (tmp_path / "run" / "scene").exists()
@@ -226,7 +226,7 @@ def test_gaussians_of_the_same_rig(yard: Capture, tmp_path: Path, monkeypatch: p
         return step(*arguments)
 
     monkeypatch.setattr(gaussian_train, "gaussian_step", watched)
-    monkeypatch.setattr(gaussian_train, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("fourfold.training.watch.CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(StoppedError):
         ff.train("mixvoxels", yard, out=tmp_path / "run", config=config)
     ff.train("mixvoxels", yard, out=tmp_path / "run", config=config)

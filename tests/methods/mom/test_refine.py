@@ -103,7 +103,7 @@ def test_stopped_and_resumed_is_the_same_to_the_bit(
             raise KeyboardInterrupt
         return step(*arguments)
 
-    monkeypatch.setattr(refining, "CHECKPOINT_SECONDS", -1.0)
+    monkeypatch.setattr("fourfold.training.watch.CHECKPOINT_SECONDS", -1.0)
     monkeypatch.setattr(refining, "_step", stop)
     with pytest.raises(KeyboardInterrupt):
         _refine(copied)

@@ -12,7 +12,7 @@ import fourfold as ff
 from fourfold.capture import Capture
 from fourfold.errors import UsageError
 from fourfold.methods.osn import evaluate as evaluating
-from fourfold.methods.osn import geometry, scoring, train, valid_set
+from fourfold.methods.osn import geometry, scoring, valid_set
 from fourfold.methods.osn.evaluate import evaluate
 from fourfold.scene import Scene
 from fourfold.training import Run
@@ -166,7 +166,7 @@ def test_a_stopped_training_goes_on_to_the_same_scene(
         return step(*arguments)
 
     monkeypatch.setattr(geometry, "round_step", watched)
-    monkeypatch.setattr(train, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("fourfold.training.watch.CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(StoppedError):
         ff.train("osn", capture, out=tmp_path / "run", config=config)
     assert not (tmp_path / "run" / "scene").exists()

@@ -210,7 +210,7 @@ def test_a_stopped_training_goes_on_to_the_same_scene(
         return step(*arguments)
 
     monkeypatch.setattr(tensorf, "round_step", watched)
-    monkeypatch.setattr("fourfold.methods.osn.train.CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr("fourfold.training.watch.CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(KeyboardInterrupt):
         ff.train("osn", capture, out=tmp_path / "run", config=config)
     ff.train("osn", capture, out=tmp_path / "run", config=config)

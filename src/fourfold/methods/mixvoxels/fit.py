@@ -9,9 +9,8 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
-from torch.nn.functional import max_pool3d
 
-from fourfold.fields import Part, RayColors, Rays, RowAdam, Space, VoxelField
+from fourfold.fields import Part, RayColors, Rays, RowAdam, Space, VoxelField, dilated
 
 FRESH_ALPHA = 5e-3
 """Alpha of a voxel at first: a ray through a coarse grid loses half of its light."""
@@ -80,8 +79,7 @@ class Layer:
 
     def prune(self) -> None:
         """Drop voxels in which no ray ends, and leave them out of the rays."""
-        ends = (self.most > PRUNE_WEIGHT).view(1, 1, *self.voxels.resolution).float()
-        occupancy = max_pool3d(ends, 3, stride=1, padding=1)[0, 0] > 0
+        occupancy = dilated((self.most > PRUNE_WEIGHT).view(self.voxels.resolution))
         if bool((occupancy & self.voxels.filled).any()):
             self.occupancy = occupancy
             self.replace(self.voxels.pruned(occupancy))

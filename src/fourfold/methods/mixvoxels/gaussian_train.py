@@ -1,7 +1,5 @@
 """The stage of ``--geometry gaussians``: first Gaussians, then steps until they are spent."""
 
-import time
-
 import torch
 
 from fourfold.geometry import project_points
@@ -15,12 +13,9 @@ from fourfold.methods.mixvoxels.gaussian_shots import Shots, read_shots
 from fourfold.methods.mixvoxels.gaussian_start import Start, start_gaussians, start_steps
 from fourfold.methods.mixvoxels.gaussian_step import Task, draw_fit, gaussian_step
 from fourfold.scene import BACKGROUND, SceneObject, StaticMotion
-from fourfold.training import Checkpoint, Progress, Run
+from fourfold.training import Checkpoint, Progress, Run, Watch
 
 STAGE = "gaussians"
-CHECKPOINT_SECONDS = 20.0
-"""A kill loses little more work than this; when a checkpoint is written changes no result."""
-LOG_EVERY = 10
 PREVIEWS = 4
 """Previews in the course of a training."""
 SAMPLED = 20_000
@@ -38,9 +33,6 @@ def fit_gaussians(
 
     Own; after Spacetime Gaussians (Li et al. 2024) in what moves, 3DGS (Kerbl et al. 2023) in what
     stands still. `targets` are depths of what stands still.
-
-    Raises:
-        UsageError: a camera moves.
     """
     steps, most = config.gaussians.steps(config.preset), config.gaussians.max_gaussians
     task = Task(read_shots(footage), config, targets, steps)
@@ -51,18 +43,13 @@ def fit_gaussians(
         first, fit = 0, Fit.of(start, _unit(task.shots, start), task.shots.num_views)
     else:
         first, fit = checkpoint.step, Fit.restore(checkpoint.tensors)
-    saved = time.monotonic()
     with Progress(steps, STAGE, start=first) as progress:
+        watch = Watch(run, STAGE, progress)
         for step in range(first, steps):
             terms = gaussian_step(fit, task, step)
-            progress.update(step + 1, loss=terms["loss"])
-            if step % LOG_EVERY == 0:
-                run.log(STAGE, step, **terms)
             if (step + 1) % -(-steps // PREVIEWS) == 0:
                 _preview(run, fit, task.shots, step + 1)
-            if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                run.save_checkpoint(STAGE, step + 1, fit.tensors())
-                saved = time.monotonic()
+            watch.after(step, terms, fit.tensors)
     return fit
 
 

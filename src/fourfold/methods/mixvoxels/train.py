@@ -1,9 +1,8 @@
 """Train mixvoxels: the still voxels on what stands still, then both on all frames."""
 
 import sys
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -38,6 +37,7 @@ from fourfold.training import (
     Checkpoint,
     Progress,
     Run,
+    Watch,
     check_first_stage,
     check_scene,
     deterministic,
@@ -68,9 +68,6 @@ LAST_RATE = 0.1
 """The learning rate at the end of a stage, relative to its start."""
 RATES = (0.3, 1.0)
 """Learning rates of the still and of the moving voxels in the second stage, relative."""
-CHECKPOINT_SECONDS = 20.0
-"""A kill loses little more work than this; when a checkpoint is written changes no result."""
-LOG_EVERY = 10
 
 
 @dataclass(frozen=True)
@@ -245,7 +242,7 @@ def fit_still(material: Material, run: Run, checkpoint: Checkpoint | None) -> Fi
         fit, first = Fit.restore(material.space, checkpoint.tensors), checkpoint.step
     rate = exponential(1.0, LAST_RATE, steps)
     with Progress(steps, "still", start=first) as bar:
-        watch = _Watch(run, "still", bar)
+        watch = Watch(run, "still", bar)
         for step in range(first, steps):
             if step in levels and step > 0:
                 fit.still.upsample(levels[step])
@@ -256,7 +253,7 @@ def fit_still(material: Material, run: Run, checkpoint: Checkpoint | None) -> Fi
             _step(fit.layers[:1], material)
             if step + 1 in prunes:
                 fit.still.prune()
-            watch.after(step, terms, fit)
+            watch.after(step, terms, fit.tensors)
     run.preview("still", preview(fit, material.footage, 0, only_still=True))
     return fit
 
@@ -274,7 +271,7 @@ def fit_moving(material: Material, run: Run, checkpoint: Checkpoint) -> Fit:
     blocks = _blocks(len(fit.moving.voxels.densities), material)
     store = _block_store(run) if len(blocks) > 1 else None
     with Progress(blocks[-1].steps.stop, "moving", start=first) as bar:
-        watch = _Watch(run, "moving", bar)
+        watch = Watch(run, "moving", bar)
         for number, block in enumerate(blocks):
             if first > block.steps.stop:
                 continue
@@ -318,7 +315,7 @@ def _blocks(num_voxels: int, material: Material) -> list[Block]:
     return plan_blocks(frames, num_voxels, config.voxels.block_frames, steps)
 
 
-def _fit_block(fit: Fit, material: Material, block: Block, first: int, watch: "_Watch") -> None:
+def _fit_block(fit: Fit, material: Material, block: Block, first: int, watch: Watch) -> None:
     """Fit the layers that are not frozen to the frames of a block, from the step `first` on."""
     config, size = material.config, material.config.size
     start, count = block.steps.start, len(block.steps)
@@ -335,7 +332,7 @@ def _fit_block(fit: Fit, material: Material, block: Block, first: int, watch: "_
         _step(fit.layers, material)
         if step + 1 in prunes:
             _prune(fit, whole=len(block.frames) == material.footage.num_frames)
-        watch.after(step, terms, fit)
+        watch.after(step, terms, fit.tensors)
 
 
 def _prune(fit: Fit, whole: bool) -> None:
@@ -384,25 +381,6 @@ def _step(layers: Sequence[Layer], material: Material) -> None:
     weight = material.config.voxels.tv_weight
     for layer in layers:
         layer.step(weight * TV_DENSITY, weight * TV_COLOR, TV_TIME)
-
-
-@dataclass
-class _Watch:
-    """Logs, shows and saves the course of a stage."""
-
-    run: Run
-    stage: str
-    progress: Progress
-    saved: float = field(default_factory=time.monotonic)
-
-    def after(self, step: int, terms: dict[str, float], fit: Fit) -> None:
-        """Take note of a step that is done."""
-        self.progress.update(step + 1, loss=terms["loss"])
-        if step % LOG_EVERY == 0:
-            self.run.log(self.stage, step, **terms)
-        if time.monotonic() - self.saved > CHECKPOINT_SECONDS:
-            self.run.save_checkpoint(self.stage, step + 1, fit.tensors())
-            self.saved = time.monotonic()
 
 
 def _save_scene(fit: Fit | GaussianFit, material: Material, run: Run) -> None:

@@ -6,12 +6,10 @@ time, so that the photo at rest and the seam of the loop stay as they are.
 """
 
 import logging
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from typing import Any
 
 import torch
-from torch import Tensor
 
 from fourfold.methods.mom.config import MOMConfig
 from fourfold.methods.mom.photo import Photo
@@ -22,6 +20,7 @@ from fourfold.training import (
     Checkpoint,
     Progress,
     Run,
+    Watch,
     adam_state,
     check_scene,
     exponential,
@@ -34,9 +33,6 @@ _log = logging.getLogger(__name__)
 
 UNREFINED = "scene-lifted"
 """Folder of the run that keeps the scene as it was before."""
-CHECKPOINT_SECONDS = 20.0
-"""A kill loses little more work than this; when a checkpoint is written changes no result."""
-LOG_EVERY = 10
 RATE_DROP = 0.1
 """Of the learning rate, from the first step to the last."""
 FAINT = 1e-2
@@ -95,14 +91,22 @@ def _fit(
     for leaf in leaves:
         leaf.requires_grad_()
     rate = exponential(settings.learning_rate, RATE_DROP * settings.learning_rate, steps)
+
+    def tensors() -> dict[str, Any]:
+        refined = {"coefficients": list(leaves), "adam": adam_state(optimizer)}
+        return {**state.tensors(), "refine": refined}
+
+    def facts() -> dict[str, Any]:
+        return {**state.facts(), "before": before}
+
     with Progress(steps, "refining", start=first) as progress:
-        watch = _Watch(run, state, before, progress)
+        watch = Watch(run, "refine", progress)
         for step in range(first, steps):
             optimizer.param_groups[0]["lr"] = rate(step)
             turn, place = divmod(step, frames)
             order = torch.randperm(frames, generator=generator(config.seed, "refine", turn))
             terms = _step(study, optimizer, int(order[place]), settings.ssim_weight)
-            watch.after(step, terms, leaves, optimizer)
+            watch.after(step, terms, tensors, facts)
     for leaf in leaves:
         leaf.requires_grad_(False)
 
@@ -122,35 +126,6 @@ def _step(
     optimizer.step()
     terms = {"loss": loss, "color": color, "ssim": ssim}
     return {name: float(value.detach()) for name, value in terms.items()}
-
-
-@dataclass
-class _Watch:
-    """Logs and saves the course of the stage."""
-
-    run: Run
-    state: State
-    before: float
-    progress: Progress
-    saved: float = field(default_factory=time.monotonic)
-
-    def after(
-        self,
-        step: int,
-        terms: dict[str, float],
-        leaves: Sequence[Tensor],
-        optimizer: torch.optim.Optimizer,
-    ) -> None:
-        """Take note of a step that is done."""
-        self.progress.update(step + 1, loss=terms["loss"])
-        if step % LOG_EVERY == 0:
-            self.run.log("refine", step, **terms)
-        if time.monotonic() - self.saved > CHECKPOINT_SECONDS:
-            own = {"coefficients": list(leaves), "adam": adam_state(optimizer)}
-            tensors = self.state.tensors() | {"refine": own}
-            facts = self.state.facts() | {"before": self.before}
-            self.run.save_checkpoint("refine", step + 1, tensors, facts)
-            self.saved = time.monotonic()
 
 
 def _finish(

@@ -1,6 +1,5 @@
 """Train osn: each body alone, then all together at valid scales, then the set of valid scales."""
 
-import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from fourfold.training import (
     Checkpoint,
     Progress,
     Run,
+    Watch,
     check_first_stage,
     check_scene,
     deterministic,
@@ -35,9 +35,6 @@ from fourfold.training import (
 )
 
 STAGES = ("bootstrap", "rounds", "scales")
-CHECKPOINT_SECONDS = 20.0
-"""A kill loses little more work than this; when a checkpoint is written changes no result."""
-LOG_EVERY = 10
 GEOMETRIES: dict[str, type[Geometry]] = {"gaussians": GaussianGeometry, "tensorf": TensorGeometry}
 
 
@@ -125,9 +122,9 @@ def bootstrap(
     else:
         state = _restore(footage, config, checkpoint)
     with Progress(steps, "bootstrap", start=first) as progress:
-        watch = _Watch(run, "bootstrap", progress)
+        watch = Watch(run, "bootstrap", progress)
         for step in range(first, steps):
-            watch.after(step, geometry.bootstrap_step(state.fit, step), state)
+            watch.after(step, geometry.bootstrap_step(state.fit, step), state.tensors)
     return state
 
 
@@ -138,7 +135,7 @@ def fit_together(footage: Footage, run: Run, config: OSNConfig, checkpoint: Chec
     first = checkpoint.step if checkpoint.stage == "rounds" else 0
     steps = schedule.rounds * schedule.iterations_per_round
     with Progress(steps, "rounds", start=first) as progress:
-        watch = _Watch(run, "rounds", progress)
+        watch = Watch(run, "rounds", progress)
         for step in range(first, steps):
             turn, place = divmod(step, schedule.iterations_per_round)
             if place == 0:
@@ -149,7 +146,9 @@ def fit_together(footage: Footage, run: Run, config: OSNConfig, checkpoint: Chec
                 random = generator(config.seed, "scales", turn)
                 state.scales = draw_scales(scale_set, schedule.iterations_per_round, random)
                 _preview(run, f"round-{turn}", state, footage)
-            watch.after(step, geometry.round_step(state.fit, step, state.scales[place]), state)
+            watch.after(
+                step, geometry.round_step(state.fit, step, state.scales[place]), state.tensors
+            )
     return state
 
 
@@ -160,25 +159,6 @@ def _restore(footage: Footage, config: OSNConfig, checkpoint: Checkpoint) -> Sta
     if network is not None:
         network.load_state_dict(tensors["network"])
     return State(geometry.restore(tensors["fit"]), network, tensors["scales"])
-
-
-@dataclass
-class _Watch:
-    """Logs, shows and saves the course of a stage."""
-
-    run: Run
-    stage: str
-    progress: Progress
-    saved: float = field(default_factory=time.monotonic)
-
-    def after(self, step: int, terms: dict[str, float], state: State) -> None:
-        """Take note of a step that is done."""
-        self.progress.update(step + 1, loss=terms["loss"])
-        if step % LOG_EVERY == 0:
-            self.run.log(self.stage, step, **terms)
-        if time.monotonic() - self.saved > CHECKPOINT_SECONDS:
-            self.run.save_checkpoint(self.stage, step + 1, state.tensors())
-            self.saved = time.monotonic()
 
 
 @torch.no_grad()
