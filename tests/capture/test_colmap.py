@@ -221,6 +221,34 @@ def test_a_model_of_another_world_gives_depths_in_the_capture_s(folder):
     torch.testing.assert_close(found["b"].pixels[1], torch.tensor(pixel(1, 1)))
 
 
+def _unseen(folder, picture, point):
+    """Take a point out of a picture of the model."""
+    file = folder / "sparse/0/images.txt"
+    x, y = pixel(picture, point)
+    text = file.read_text()
+    lines = text.splitlines()
+    row = 2 + 2 * picture
+    lines[row] = lines[row].replace(f"{x} {y} {100 + point}", f"{x} {y} -1")
+    file.write_text("\n".join(lines) + "\n")
+
+
+def test_a_point_that_one_view_sees_has_no_depth(folder):
+    _unseen(folder, 1, 2)
+    assert len(read_key_points(folder, _capture_cameras())["a"]) == 5
+    _unseen(folder, 2, 2)
+    found = read_key_points(folder, _capture_cameras())
+    assert {view: len(points) for view, points in found.items()} == {"a": 4, "b": 4, "c": 4}
+
+
+def test_views_without_a_say_confirm_no_point(folder):
+    _unseen(folder, 1, 2)  # a and c see it
+    _unseen(folder, 0, 3)  # b and c see it
+    found = read_key_points(folder, _capture_cameras(), only=["a", "b"])
+    assert {view: len(points) for view, points in found.items()} == {"a": 3, "b": 3}
+    with pytest.raises(InputError, match="at least two views in different places"):
+        read_key_points(folder, _capture_cameras(), only=["a"])
+
+
 def test_a_model_of_other_poses_is_refused(folder):
     with pytest.raises(InputError, match=r"turned by up to 5\.7 degrees"):
         read_key_points(folder, _capture_cameras(turn=0.1))

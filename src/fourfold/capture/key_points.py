@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fourfold.capture.bodies import KeyPoints
@@ -24,8 +24,10 @@ _MAX_TURN = 2.0
 _MAX_SHIFT = 0.1
 
 
-def read_key_points(folder: Path, cameras: Mapping[str, Camera]) -> dict[str, KeyPoints]:
-    """Read the key points that a model has in each view.
+def read_key_points(
+    folder: Path, cameras: Mapping[str, Camera], only: Collection[str] | None = None
+) -> dict[str, KeyPoints]:
+    """Read the key points that a model has in each view: those that at least two views see.
 
     Depths are z of the model's points in the model's cameras, times the scale between the model
     and the capture; pixels are those of the model without its lens distortion, seen by the
@@ -35,9 +37,11 @@ def read_key_points(folder: Path, cameras: Mapping[str, Camera]) -> dict[str, Ke
     Args:
         folder: the model's, or one with a `sparse` in it.
         cameras: of all views by name, without distortion, in the pixels that are wanted.
+        only: names of the views that have a say, all if None. What others see is not known: a
+            point that they and one of these see has no depth.
 
     Returns:
-        View name -> its key points, for the views that have some.
+        View name -> its key points, for the views (of `only`) that have some.
 
     Raises:
         InputError: no model, one of other views or poses, or one with too few points.
@@ -52,15 +56,17 @@ def read_key_points(folder: Path, cameras: Mapping[str, Camera]) -> dict[str, Ke
         )
     model = read_model(place)
     matched, _ = match_views([image.name for image in model.images], list(cameras), place)
-    images = {view: model.images[index] for view, index in matched.items()}
-    scale = scale_of(images, cameras, place)
-    found = {view: _key_points(images[view], model, cameras[view], scale) for view in images}
+    images = {
+        view: model.images[index] for view, index in matched.items() if only is None or view in only
+    }
+    scale, seen = scale_of(images, cameras, place), _seen_twice(images, model)
+    found = {view: _key_points(images[view], model, cameras[view], scale, seen) for view in images}
     found = {view: points for view, points in found.items() if len(points)}
     if not found:
         raise InputError(
             "no view has a key point",
             path=place,
-            expected="points that at least two pictures see",
+            expected="points that at least two views see",
             mend="Use pictures with more texture or closer together",
         )
     return found
@@ -134,7 +140,21 @@ def _depths(camera: Camera, model: ColmapModel, rows: Int[np.ndarray, "M"]) -> F
     return transform_points(camera.camera_from_world, torch.from_numpy(model.points[rows]))[:, 2]
 
 
-def _key_points(image: ColmapImage, model: ColmapModel, camera: Camera, scale: float) -> KeyPoints:
+def _seen_twice(images: Mapping[str, ColmapImage], model: ColmapModel) -> Bool[np.ndarray, "P"]:
+    """Say which of the model's points at least two of the pictures see."""
+    count = np.zeros(len(model.points), np.int64)
+    for image in images.values():
+        count[np.unique(image.rows)] += 1
+    return count >= 2
+
+
+def _key_points(
+    image: ColmapImage,
+    model: ColmapModel,
+    camera: Camera,
+    scale: float,
+    counted: Bool[np.ndarray, "P"],
+) -> KeyPoints:
     lens = camera.intrinsics.double()
     points = torch.from_numpy(model.points[image.rows])
     placed = transform_points(image.camera.camera_from_world, points)
@@ -142,6 +162,7 @@ def _key_points(image: ColmapImage, model: ColmapModel, camera: Camera, scale: f
     ideal = _projected(placed, lens)
     size = seen.new_tensor([camera.width, camera.height])
     kept = (placed[:, 2] > 0) & ((seen >= 0) & (seen < size)).all(1)
+    kept &= torch.from_numpy(counted[image.rows])
     seen, depths, errors = seen[kept], placed[kept, 2] * scale, (seen - ideal).norm(dim=1)[kept]
     mean = errors.mean().clamp(min=1e-6) if len(errors) else 1.0
     weights = 2 * torch.exp(-((errors / mean) ** 2))

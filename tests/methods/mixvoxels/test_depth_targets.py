@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from fourfold.capture import Capture, KeyPoints
+from fourfold.capture import KeyPoints
 from fourfold.errors import InputError, UsageError
 from fourfold.fields import BoxSpace, VoxelField
+from fourfold.geometry import matrix_to_quaternion, project_points
+from fourfold.methods.mixvoxels import depth_targets
 from fourfold.methods.mixvoxels.config import DepthConfig, MixVoxelsConfig
 from fourfold.methods.mixvoxels.depth_targets import DepthTargets, read_depth_targets
 from fourfold.methods.mixvoxels.footage import Footage
@@ -115,12 +117,10 @@ def key_points(depths: list[float], errors: list[float]) -> KeyPoints:
     return KeyPoints(pixels, torch.tensor(depths), frames, weights, torch.tensor(errors))
 
 
-def test_key_points_are_believed_by_their_errors(
-    footage: Footage, yard: Capture, monkeypatch: pytest.MonkeyPatch
-):
-    known = {1: key_points([2.0, 4.0, 5.0], [1.0, 1.0, 4.0]), 4: KeyPoints.none()}
-    monkeypatch.setattr(yard, "key_points", known.get)
-    targets = require(read(footage, "colmap"))
+def test_key_points_are_believed_by_their_errors(footage: Footage, monkeypatch: pytest.MonkeyPatch):
+    known = {"cam01": key_points([2.0, 4.0, 5.0], [1.0, 1.0, 4.0]), "cam04": KeyPoints.none()}
+    monkeypatch.setattr(depth_targets, "read_key_points", lambda *_: known)
+    targets = require(read(footage, "colmap:model"))
     assert targets.views.tolist() == [1, 1, 1]
     assert targets.depths.tolist() == [2.0, 4.0, 5.0]
     # errors of 1/2 and 2 means; the depth is as uncertain, 0.05 at the mean
@@ -129,7 +129,40 @@ def test_key_points_are_believed_by_their_errors(
     assert_close(targets.stds, 0.05 * torch.tensor([0.5 * 2.0, 0.5 * 4.0, 2.0 * 5.0]))
     changing = unchanging()
     changing[1][3, 1] = True
-    assert require(read(footage, "colmap", changing)).depths.tolist() == [2.0, 5.0]
+    assert require(read(footage, "colmap:model", changing)).depths.tolist() == [2.0, 5.0]
+
+
+def write_model(folder: Path, seen: dict[tuple[float, float], str]) -> Path:
+    """Write a COLMAP model of places on the wall, each seen by the cameras of some numbers."""
+    folder.mkdir(parents=True)
+    points = torch.tensor([[x, y, WALL] for x, y in seen])
+    lens, images = cameras()[0].intrinsics, []
+    for number, (name, camera) in enumerate(zip(NAMES, cameras(), strict=True)):
+        pose, (pixels, _) = camera.camera_from_world, project_points(camera, points)
+        values = [*matrix_to_quaternion(pose[:3, :3]).tolist(), *pose[:3, 3].tolist()]
+        images.append(f"{number + 1} {' '.join(map(str, values))} 1 {name}.png")
+        rows = [
+            f"{x} {y} {key if str(number) in by else -1}"
+            for key, ((x, y), by) in enumerate(zip(pixels.tolist(), seen.values(), strict=True))
+        ]
+        images.append(" ".join(rows))
+    focal, middle = float(lens[0, 0]), f"{WIDTH / 2} {HEIGHT / 2}"
+    (folder / "cameras.txt").write_text(f"1 SIMPLE_PINHOLE {WIDTH} {HEIGHT} {focal} {middle}\n")
+    (folder / "images.txt").write_text("\n".join(images) + "\n")
+    rows = [f"{key} {x} {y} {WALL} 0 0 0 0.1" for key, (x, y) in enumerate(seen)]
+    (folder / "points3D.txt").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def test_only_points_that_two_training_cameras_see_have_depths(footage: Footage, tmp_path: Path):
+    # the camera of number 2 is held out
+    seen = {(0.0, 0.0): "01234", (0.3, 0.2): "23", (-0.3, 0.4): "2", (0.5, -0.2): "34"}
+    targets = require(read(footage, f"colmap:{write_model(tmp_path / 'model', seen)}"))
+    assert torch.bincount(targets.views).tolist() == [1, 1, 2, 2]
+    assert_close(heights(footage, targets), torch.full((6,), WALL), atol=1e-4, rtol=0)
+    nothing = write_model(tmp_path / "nothing", dict.fromkeys(seen, "23"))
+    with pytest.raises(InputError, match="no view has a key point; expected points that at least"):
+        read(footage, f"colmap:{nothing}")
 
 
 def test_a_capture_without_key_points(footage: Footage, tmp_path: Path):

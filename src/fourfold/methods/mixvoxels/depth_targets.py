@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from fourfold.capture import read_key_points
+from fourfold.capture import KeyPoints, read_key_points
+from fourfold.capture.colmap_model import find_model
 from fourfold.capture.depths import DEPTH_SUFFIXES, read_depth
 from fourfold.errors import InputError, UsageError
 from fourfold.geometry import Camera, project_points
@@ -176,20 +177,19 @@ def _map_file(folder: Path, view: str) -> Path | None:
 def _of_key_points(footage: Footage, folder: str, config: MixVoxelsConfig) -> DepthTargets:
     """Take the key points of a COLMAP model, less sure where they are reprojected badly.
 
+    Only points that at least two training cameras see: held-out ones have no say.
     After DS-NeRF (Deng et al. 2022): the confidence falls with the reprojection error e as
     exp(-(e / mean e)^2), and the depth is as uncertain as the error is large.
     """
     capture = footage.capture
-    if folder:
-        names = [capture.views[view] for view in footage.views]
-        cameras = {name: row[0] for name, row in zip(names, footage.cameras, strict=True)}
-        points = read_key_points(Path(folder), cameras)
-        found = [points.get(name) for name in names]
-    else:
-        found = [capture.key_points(view) for view in footage.views]
+    place = Path(folder) if folder else find_model(capture.path)
+    names = [capture.views[view] for view in footage.views]
+    cameras = capture.posed_views(footage.frames[0])
+    points = {} if place is None else read_key_points(place, cameras, names)
+    found = [points.get(name, KeyPoints.none()) for name in names]
     parts = []
     for index, keys in enumerate(found):
-        if keys is None or not len(keys.depths):
+        if not len(keys):
             continue
         ratio = keys.errors / keys.errors.mean().clamp_min(1e-6)
         parts.append(
