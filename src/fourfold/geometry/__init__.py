@@ -6,6 +6,7 @@ named `a_from_b`.
 
 from fourfold.geometry.camera import Camera
 from fourfold.geometry.distortion import distort, undistort
+from fourfold.geometry.focus import focus_point
 from fourfold.geometry.harmonics import DC_BASIS, harmonics_basis, rotate_harmonics
 from fourfold.geometry.homography import (
     apply_homography,
@@ -45,6 +46,7 @@ __all__ = [
     "distort",
     "dreamscene4d_orbit",
     "fit_similarity",
+    "focus_point",
     "harmonics_basis",
     "homography_from_rotation",
     "interpolate_cameras",

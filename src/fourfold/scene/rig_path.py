@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fourfold.errors import UsageError
-from fourfold.geometry import Camera, interpolate_cameras, look_at, upward_direction
+from fourfold.geometry import Camera, focus_point, interpolate_cameras, look_at, upward_direction
 from fourfold.scene.camera_tour import tour
 from fourfold.scene.scene import Scene
 
@@ -28,9 +28,9 @@ _LEAST_SWING, _MOST_SWING = math.radians(1.5), math.radians(30.0)
 _NEARER, _FARTHER, _FOCUS = 0.9, 5.0, 0.75
 _DEPTH_ENDS = (0.02, 0.98)
 _SCOUT_SIZE = 320
-# The axes of cameras cross in a place if they spread by more than 10 degrees, and if it lies
-# before most of them.
-_SPREAD, _BEFORE = math.sin(math.radians(10.0)) ** 2, 0.8
+# A globe is put about the place where axes cross if they spread by more than this, in degrees:
+# farther away it would be flat.
+_SPREAD = 10.0
 # Below this mean of level directions the cameras stand all round; the first one is the front.
 _ONE_SIDED = 0.3
 # A rig that looks along "up" more than this has its pole in its pictures' upward direction.
@@ -133,7 +133,7 @@ def _layout(scene: Scene, cameras: Sequence[Camera], time: float) -> _Layout:
     positions = torch.stack([camera.position for camera in cameras])
     nearest = (positions - positions.mean(0)).norm(dim=1).argmin()
     reference = cameras[int(nearest)]
-    focus = _crossing(cameras, positions)
+    focus = focus_point(cameras, _SPREAD)
     if focus is None:
         focus = _focus_in_depth(scene, cameras, positions, reference, time)
     offsets = positions - focus
@@ -164,21 +164,6 @@ def _axes(
     pole = functional.normalize(pole, dim=0)
     right = functional.normalize(torch.linalg.cross(pole, front), dim=0)
     return torch.stack((torch.linalg.cross(right, pole), right, pole))
-
-
-def _crossing(
-    cameras: Sequence[Camera], positions: Float[Tensor, "V 3"]
-) -> Float[Tensor, " 3"] | None:
-    """Find the point nearest to all optical axes; None where they are nearly parallel."""
-    axes = torch.stack([camera.forward for camera in cameras]).double()
-    across = torch.eye(3).double() - axes[:, :, None] * axes[:, None, :]
-    if float(torch.linalg.eigvalsh(across.mean(0))[0]) < _SPREAD:
-        return None
-    point = torch.linalg.solve(
-        across.mean(0), (across @ positions.double()[..., None]).mean(0)[:, 0]
-    )
-    before = ((point - positions) * axes).sum(1) > 0
-    return point.to(positions) if float(before.float().mean()) >= _BEFORE else None
 
 
 @torch.no_grad()

@@ -1,15 +1,22 @@
 """Where the voxels are: of cameras that face forward, stand around something, or see everything."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch.testing import assert_close
 
+from fourfold.errors import InputError
 from fourfold.fields import BoxSpace, ContractedSpace, NdcSpace, Space
 from fourfold.geometry import Camera
 from fourfold.methods.mixvoxels.footage import Footage
-from fourfold.methods.mixvoxels.space_choice import choose_space, focus_point, nearest_distance
+from fourfold.methods.mixvoxels.space_choice import (
+    choose_space,
+    clear_distance,
+    looked_at,
+    nearest_distance,
+)
 from tests.methods.mixvoxels.yard import footage_of
 from tests.scene.rigs import camera_at, on_globe
 
@@ -104,14 +111,41 @@ def test_where_rays_begin():
     assert nearest_distance(mixed) == pytest.approx(2.7)
 
 
-def test_the_point_that_all_axes_pass():
-    target = (0.3, -0.2, 1.0)
-    places = ([2.0, 0.0, -3.0], [-2.0, 0.5, -3.0], [0.0, -1.0, -4.0])
-    cameras = [camera_at(place, target) for place in places]
-    assert_close(focus_point(cameras), torch.tensor(target), atol=1e-4, rtol=0)
+# Parallel cameras of which no depths are known: f is 3/4 of the longer side, 0.5 to the next one,
+# so that what is shifted by 64 of 1008 pixels is 0.75 * 0.5 * 1008 / 64 away
+AHEAD = 0.75 * 0.5 * 1008 / 64
 
 
-def test_parallel_axes_pass_no_point_and_still_give_a_finite_one():
-    point = focus_point(ROW)
-    assert bool(torch.isfinite(point).all())
-    assert_close(point[:2], torch.zeros(2), atol=1e-4, rtol=0)
+def test_parallel_cameras_look_as_far_as_their_neighbours_tell():
+    assert_close(looked_at(rig(ROW)), torch.tensor([0.0, 0.0, -4.0 + AHEAD]), atol=1e-4, rtol=0)
+    assert nearest_distance(rig(ROW)) == pytest.approx(0.1 * AHEAD)
+    assert clear_distance(rig(ROW)) == pytest.approx(0.1 * AHEAD, rel=0.02)
+
+
+def test_a_space_of_parallel_cameras_without_bounds_is_before_them():
+    # the row is wider than the nearest thing is away
+    space = choose_space(rig(ROW), "contracted")
+    assert isinstance(space, ContractedSpace)
+    assert_close(space.center, torch.tensor([0.0, 0.0, -4.0 + AHEAD]), atol=1e-4, rtol=0)
+    assert_close(space.half_size, torch.full((3,), 0.5 * AHEAD), atol=0.1, rtol=0)
+    pair = choose_space(rig(ROW[:2]), "auto")
+    assert isinstance(pair, NdcSpace)
+    assert float(pair.near) == pytest.approx(0.1 * AHEAD, rel=1e-3)
+
+
+def test_cameras_that_look_to_all_sides_have_their_middle():
+    outward = [
+        camera_at([0.2 * x, 0.0, 0.2 * z], [x, 0.0, z])
+        for x, z in ((1, 0), (0, 1), (-1, 0), (0, -1))
+    ]
+    assert_close(looked_at(rig(outward)), torch.zeros(3), atol=1e-4, rtol=0)
+    # 0.28 from one to the next
+    expected = 0.75 * 0.2 * math.sqrt(2.0) * 1008 / 64
+    assert nearest_distance(rig(outward)) == pytest.approx(0.1 * expected)
+
+
+def test_cameras_in_one_place_are_refused(footage: Footage):
+    still = [[ROW[0]], [ROW[0]]]
+    alike = replace(footage, cameras=still, bounds=torch.full((2, 2), torch.nan))
+    with pytest.raises(InputError, match="the cameras stand in one place"):
+        choose_space(alike, "auto")

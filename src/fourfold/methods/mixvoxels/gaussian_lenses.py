@@ -8,7 +8,7 @@ from torch import Tensor
 
 from fourfold.geometry import Camera, project_points
 from fourfold.methods.mixvoxels.footage import Footage
-from fourfold.methods.mixvoxels.space_choice import focus_point
+from fourfold.methods.mixvoxels.space_choice import looked_at
 
 NEAREST, FARTHEST = 0.3, 4.0
 """Depths where none are known, as shares of the distance to what all cameras look at."""
@@ -44,7 +44,7 @@ def room_before(lenses: Sequence[Lens], points: Float[Tensor, "N 3"]) -> Float[T
 def depth_bounds(footage: Footage) -> list[tuple[float, float]]:
     """Give each view's nearest and farthest depth: known, or guessed from where cameras look."""
     cameras = [row[0] for row in footage.cameras]
-    focus, known = focus_point(cameras), torch.isfinite(footage.bounds).all(1)
+    focus, known = looked_at(footage), torch.isfinite(footage.bounds).all(1)
     return [
         (float(pair[0]), float(pair[1])) if known[view] else _guessed(cameras[view], focus)
         for view, pair in enumerate(footage.bounds)

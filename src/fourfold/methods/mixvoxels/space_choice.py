@@ -7,8 +7,9 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from fourfold.errors import InputError
 from fourfold.fields import BoxSpace, ContractedSpace, NdcSpace, Space
-from fourfold.geometry import Camera, project_points
+from fourfold.geometry import Camera, focus_point, project_points
 from fourfold.methods.mixvoxels.footage import Footage
 
 FORWARD, PARALLEL = 35.0, 5.0
@@ -25,12 +26,15 @@ MARGIN = 1.05
 
 NEAREST = 0.1
 """Nearest depth where none is known, in distances to what all cameras look at."""
+SHIFT = 64.0 / 1008.0
+"""Share of a picture's longer side by which things are shifted in that of the camera next to it;
+LLFF's advice for taking pictures, at its usual size."""
 _PROBES = 48
 
 
 def nearest_distance(footage: Footage) -> float:
     """Give the distance from the cameras where rays begin."""
-    return _bounds(footage.bounds, [row[0] for row in footage.cameras])[0]
+    return _bounds(footage)[0]
 
 
 def clear_distance(footage: Footage) -> float:
@@ -39,15 +43,13 @@ def clear_distance(footage: Footage) -> float:
     Rays of training begin at the nearest distance, and what is nearer to all cameras is unknown;
     but a camera may be moved nearer to things: no farther than a tenth of the usual distance.
     """
-    cameras = [row[0] for row in footage.cameras]
-    distance = float((focus_point(cameras) - _positions(cameras)).norm(dim=1).mean())
-    return min(nearest_distance(footage), NEAREST * distance)
+    return min(nearest_distance(footage), NEAREST * _usual_distance(footage))
 
 
 def choose_space(footage: Footage, asked: str) -> Space:
     """Choose where the voxels are, or make the space that is asked for; own rules."""
     cameras = [row[0] for row in footage.cameras]
-    near, far = _bounds(footage.bounds, cameras)
+    near, far = _bounds(footage)
     bounded = far < BOX_RATIO * near
     faces_forward = _face_forward(cameras, near, PARALLEL if bounded else FORWARD)
     if asked == "ndc" or (asked == "auto" and faces_forward):
@@ -57,17 +59,16 @@ def choose_space(footage: Footage, asked: str) -> Space:
         longest = float((box.high - box.low).max())
         if asked == "box" or longest < BOX_SIDE * far:
             return box
-    return _everything(cameras, near)
+    return _everything(cameras, looked_at(footage), near)
 
 
-def _bounds(bounds: Float[Tensor, "V 2"], cameras: list[Camera]) -> tuple[float, float]:
+def _bounds(footage: Footage) -> tuple[float, float]:
     """Give the nearest and the farthest depth that any camera sees."""
-    known = bounds[torch.isfinite(bounds).all(1)]
+    known = footage.bounds[torch.isfinite(footage.bounds).all(1)]
     if len(known):
         return float(known[:, 0].min()) * 0.9, float(known[:, 1].max()) * 1.05
     # nothing says it: what the cameras look at is in reach, and the world goes on behind
-    distance = float((focus_point(cameras) - _positions(cameras)).norm(dim=1).mean())
-    return NEAREST * distance, math.inf
+    return NEAREST * _usual_distance(footage), math.inf
 
 
 def _positions(cameras: list[Camera]) -> Float[Tensor, "V 3"]:
@@ -78,17 +79,42 @@ def _directions(cameras: list[Camera]) -> Float[Tensor, "V 3"]:
     return torch.stack([camera.forward for camera in cameras])
 
 
-def focus_point(cameras: list[Camera]) -> Float[Tensor, " 3"]:
-    """Find the point that is nearest to all optical axes, in the least squares."""
-    along = _directions(cameras).double()
-    across = torch.eye(3, dtype=torch.float64) - along[:, :, None] * along[:, None, :]
-    positions = _positions(cameras).double()
-    right = (across @ positions.unsqueeze(-1)).sum(0)
-    # parallel axes leave the distance open: a weak pull to the cameras keeps it finite
-    weak = 1e-6 * torch.eye(3, dtype=torch.float64)
-    return torch.linalg.solve(across.sum(0) + weak, right + weak @ positions.mean(0)[:, None])[
-        :, 0
-    ].float()
+def looked_at(footage: Footage) -> Float[Tensor, " 3"]:
+    """Find what the cameras look at: where their axes meet, or ahead of them where they do not.
+
+    Of cameras that look to all sides it is their own middle.
+
+    Raises:
+        InputError: the cameras stand in one place.
+    """
+    cameras = [row[0] for row in footage.cameras]
+    point = focus_point(cameras)
+    if point is not None:
+        return point
+    ahead = _usual_distance(footage) * _directions(cameras).mean(0)
+    return _positions(cameras).mean(0) + ahead
+
+
+def _usual_distance(footage: Footage) -> float:
+    """Give how far cameras are from what they look at, in the mean.
+
+    Of parallel cameras nothing but the way to the next one says how large the scene is: it is
+    taken to be as far as LLFF advises (Mildenhall et al. 2019), see `SHIFT`.
+    """
+    cameras = [row[0] for row in footage.cameras]
+    point, positions = focus_point(cameras), _positions(cameras)
+    if point is not None:
+        return float((point - positions).norm(dim=1).mean())
+    ways = torch.cdist(positions, positions).fill_diagonal_(torch.inf).amin(1)
+    focal = [max(camera.focal) / max(camera.width, camera.height) for camera in cameras]
+    distance = float((ways * torch.tensor(focal)).median()) / SHIFT
+    if not 0.0 < distance < math.inf:
+        raise InputError(
+            "the cameras stand in one place",
+            path=footage.capture.path,
+            expected="cameras beside one another: without a way between them there is no depth",
+        )
+    return distance
 
 
 def _face_forward(cameras: list[Camera], near: float, most: float) -> bool:
@@ -155,9 +181,8 @@ def _box(cameras: list[Camera], near: float, far: float) -> BoxSpace:
     return BoxSpace(shared.amin(0) - cell, shared.amax(0) + cell)
 
 
-def _everything(cameras: list[Camera], near: float) -> ContractedSpace:
+def _everything(cameras: list[Camera], center: Float[Tensor, " 3"], near: float) -> ContractedSpace:
     """Make a cube whose inner half reaches from what cameras look at halfway to the cameras."""
-    center = focus_point(cameras)
     distances = (_positions(cameras) - center).norm(dim=1)
     half = 0.5 * max(float(distances.median()), 2.0 * near)
     return ContractedSpace(center, torch.full((3,), half))
