@@ -109,6 +109,36 @@ def test_a_crash_in_the_middle_is_gone_on_from(rig, tmp_path, monkeypatch):
     ]
 
 
+def test_only_the_frames_that_are_asked_for_are_decoded(rig, tmp_path, monkeypatch):
+    capture = open_capture(rig)
+    read, decoded, said = capture.image, [], []
+
+    def count(frame, view):
+        decoded.append((frame, view))
+        return read(frame, view)
+
+    monkeypatch.setattr(capture, "image", count)
+    store = store_frames(capture, tmp_path / "out", frames=[2], say=said.append)
+    assert sorted(decoded) == [(2, 0), (2, 1)]
+    assert "2 cameras x 1 frames" in said[0]
+    assert store.num_frames == 1
+    stored = torch.from_numpy(store.image(0, 1).copy())
+    torch.testing.assert_close(stored / 255, read(2, 1))
+    # other frames of the same number are not taken for these, nor are all
+    store = store_frames(capture, tmp_path / "out", frames=[0])
+    stored = torch.from_numpy(store.image(0, 1).copy())
+    torch.testing.assert_close(stored / 255, read(0, 1))
+    assert store_frames(capture, tmp_path / "out").num_frames == FRAMES
+
+
+def test_nothing_half_written_of_other_footage_stays(rig, tmp_path, save):
+    store_frames(open_capture(rig), tmp_path / "out")
+    (tmp_path / "out" / ".007.npy.new").write_bytes(b"half")
+    save(rig / "ims" / "1" / "0.png", np.full((6, 8, 3), 77, np.uint8))
+    store_frames(open_capture(rig), tmp_path / "out")
+    assert not (tmp_path / "out" / ".007.npy.new").exists()
+
+
 def test_other_footage_takes_the_place(rig, tmp_path, save):
     store_frames(open_capture(rig), tmp_path / "out")
     save(rig / "ims" / "1" / "0.png", np.full((6, 8, 3), 77, np.uint8))

@@ -136,6 +136,31 @@ def test_overwriting_begins_anew_and_leaves_what_is_not_the_runs(tmp_path):
     assert Run.load(tmp_path / "run").config(Config).seed == 1
 
 
+@pytest.mark.parametrize(
+    ("changes", "stay"),
+    [
+        ({"config": Config(seed=1)}, True),
+        ({"capture_fingerprint": "abd"}, False),
+        ({"method": "other"}, False),
+    ],
+)
+def test_decoded_frames_outlive_an_overwritten_run_of_their_capture(tmp_path, changes, stay):
+    with open_run(tmp_path / "run") as run:
+        run.frames_folder.mkdir()
+        (run.frames_folder / "000.npy").write_bytes(b"pixels")
+    open_run(tmp_path / "run", **changes, overwrite=True).close()
+    assert (tmp_path / "run" / "frames").exists() == stay
+
+
+def test_overwriting_a_run_of_another_version_takes_its_frames_along(tmp_path):
+    with open_run(tmp_path / "run") as run:
+        run.frames_folder.mkdir()
+    settings = tmp_path / "run" / "config.yml"
+    settings.write_text(settings.read_text().replace("version: 1\n", "version: 99\n"))
+    open_run(tmp_path / "run", overwrite=True).close()
+    assert not (tmp_path / "run" / "frames").exists()
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize("name", ["photo.jpg", "config.yml"])
 def test_a_folder_that_is_not_a_run_is_never_touched(tmp_path, overwrite, name):

@@ -30,11 +30,12 @@ _SPARE_BYTES = 1 << 28
 
 @dataclass(frozen=True)
 class _Plan:
-    """One view to be stored: its file, its size, the first frame that shows each picture."""
+    """One view to be stored: its file, its size, its frames, which picture each of them is."""
 
     file: Path
     view: int
     size: tuple[int, int]
+    frames: tuple[int, ...]
     order: tuple[int, ...]
 
     @property
@@ -43,7 +44,7 @@ class _Plan:
 
     @property
     def firsts(self) -> list[int]:
-        return [self.order.index(picture) for picture in range(self.shape[0])]
+        return [self.frames[self.order.index(picture)] for picture in range(self.shape[0])]
 
     @property
     def is_done(self) -> bool:
@@ -57,6 +58,7 @@ def store_frames(
     folder: Path,
     *,
     views: Sequence[int] | None = None,
+    frames: Sequence[int] | None = None,
     say: Callable[[str], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> FrameStore:
@@ -69,6 +71,7 @@ def store_frames(
         capture: an open capture.
         folder: for `frames.json` and one `.npy` per view; created if it is not there.
         views: which views, all if None.
+        frames: which frames, all if None; the store counts them from 0.
         say: is told in one sentence what disk the frames take, before anything is written.
         progress: is called with the pictures done and their number, after each.
 
@@ -77,29 +80,30 @@ def store_frames(
         OutputError: the disk has not enough space, or cannot be written.
     """
     chosen = range(len(capture.views)) if views is None else views
-    plans = [_plan(capture, folder, view) for view in chosen]
-    _claim(capture, folder)
+    wanted = tuple(range(capture.num_frames) if frames is None else frames)
+    plans = [_plan(capture, folder, view, wanted) for view in chosen]
+    _claim(capture, folder, wanted)
     missing = [plan for plan in plans if not plan.is_done]
     if missing:
-        _announce(missing, folder, capture, say or (lambda line: None))
+        _announce(missing, folder, say or (lambda line: None))
         _write_views(capture, missing, progress or (lambda done, total: None))
     return FrameStore(
         tuple(capture.views[plan.view] for plan in plans),
-        capture.num_frames,
+        len(wanted),
         tuple(open_mapped(plan.file) for plan in plans),
         tuple(np.array(plan.order) for plan in plans),
     )
 
 
-def _plan(capture: Capture, folder: Path, view: int) -> _Plan:
+def _plan(capture: Capture, folder: Path, view: int, frames: tuple[int, ...]) -> _Plan:
     """Count each file of a view once."""
     pictures: dict[object, int] = {}
     order = []
-    for frame in range(capture.num_frames):
+    for frame in frames:
         file = capture.image_file(frame, view)
         key = frame if file is None else _identity(file)
         order.append(pictures.setdefault(key, len(pictures)))
-    return _Plan(folder / f"{view:03d}.npy", view, capture.size(view), tuple(order))
+    return _Plan(folder / f"{view:03d}.npy", view, capture.size(view), frames, tuple(order))
 
 
 def _identity(file: Path) -> tuple[int, int] | Path:
@@ -108,28 +112,28 @@ def _identity(file: Path) -> tuple[int, int] | Path:
     return (state.st_dev, state.st_ino) if state.st_ino else file.resolve()
 
 
-def _claim(capture: Capture, folder: Path) -> None:
-    """Make the folder this capture's: what another one left there goes."""
+def _claim(capture: Capture, folder: Path, frames: tuple[int, ...]) -> None:
+    """Make the folder these frames': what others left there goes, whole or half-written."""
     head = {"format": FORMAT, "version": VERSION, "fingerprint": capture.fingerprint()}
+    if frames != tuple(range(capture.num_frames)):
+        head["frames"] = list(frames)
     file = folder / _HEAD
     with suppress(OSError, ValueError):
         if json.loads(file.read_text(encoding="utf-8")) == head:
             return
     make_folder(folder)
     with writing(folder):
-        for old in folder.glob("[0-9][0-9][0-9].npy"):
+        for old in (*folder.glob("[0-9]*.npy"), *folder.glob(".[0-9]*.npy.new")):
             old.unlink()
     write_atomic(file, json.dumps(head))
 
 
-def _announce(
-    plans: Sequence[_Plan], folder: Path, capture: Capture, say: Callable[[str], None]
-) -> None:
+def _announce(plans: Sequence[_Plan], folder: Path, say: Callable[[str], None]) -> None:
     needed = sum(int(np.prod(plan.shape)) for plan in plans)
     free = shutil.disk_usage(folder).free
     width, height = plans[0].size
     what = (
-        f"{len(plans)} cameras x {capture.num_frames} frames of {width}x{height} pixels take "
+        f"{len(plans)} cameras x {len(plans[0].frames)} frames of {width}x{height} pixels take "
         f"{_gigabytes(needed)} of disk in {folder}"
     )
     if needed + _SPARE_BYTES > free:
@@ -179,7 +183,7 @@ def _pictures(
 ) -> Iterator[UInt8[np.ndarray, "H W 3"]]:
     """Decode a view's pictures in order, files side by side, a video from front to back."""
     view = plan.view
-    if capture.image_file(0, view) is None:
+    if capture.image_file(plan.frames[0], view) is None:
         yield from (_decoded(capture, frame, view) for frame in plan.firsts)
         return
     for start in range(0, len(plan.firsts), 2 * _WORKERS):

@@ -56,6 +56,8 @@ _CONTENTS = (
     "samples.png",
     "previews",
 )
+# The capture's frames, decoded: as good for the run that follows, if it is of the same capture.
+_FRAMES = "frames"
 
 
 @dataclass
@@ -95,7 +97,8 @@ class Run:
             config: dataclass of plain values (nested as it may be), stored in config.yml.
             capture_path: what is trained on.
             capture_fingerprint: tells one state of the capture from another.
-            overwrite: clear the run that is there and begin anew.
+            overwrite: clear the run that is there and begin anew; decoded frames stay if they
+                are of the same capture.
 
         Raises:
             UsageError: `out` holds a run with other settings, or something that is not a run.
@@ -109,7 +112,7 @@ class Run:
             _check_same_settings(folder, chosen, type(config))
         else:
             if exists:
-                _clear(folder)
+                _clear(folder, keep_frames=_is_of(folder, method, capture_fingerprint))
             origin = {"format": _FORMAT, "version": _VERSION, "fourfold": fourfold.__version__}
             write_atomic(folder / _SETTINGS, write_yaml(origin | chosen))
         run = Run.load(folder)
@@ -154,6 +157,11 @@ class Run:
     def scene_folder(self) -> Path:
         """Where the trained scene is saved."""
         return self.path / "scene"
+
+    @property
+    def frames_folder(self) -> Path:
+        """Where a method keeps the capture's frames, decoded."""
+        return self.path / _FRAMES
 
     @property
     def previews(self) -> list[Path]:
@@ -345,9 +353,18 @@ def _check_same_settings(folder: Path, chosen: Mapping[str, Any], kind: type) ->
     )
 
 
-def _clear(folder: Path) -> None:
+def _is_of(folder: Path, method: str, capture_fingerprint: str) -> bool:
+    """Say whether the run that is there is of this method and capture."""
+    with suppress(InputError):
+        settings = _read_settings(folder)
+        there = settings["method"], settings["capture"]["fingerprint"]
+        return there == (method, capture_fingerprint)
+    return False
+
+
+def _clear(folder: Path, keep_frames: bool) -> None:
     """Remove what a training wrote, and nothing else."""
-    for name in _CONTENTS:
+    for name in _CONTENTS if keep_frames else (*_CONTENTS, _FRAMES):
         path = folder / name
         with writing(path):
             if path.is_dir() and not path.is_symlink():

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -168,6 +169,9 @@ def still_run(yard: Capture, tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_one_still_of_each_camera(still_run: Run, yard: Capture):
     scene = Scene.load(still_run.scene_folder)
     assert (scene.object_names, scene.num_frames) == (("background",), 1)
+    # no other frame was decoded
+    stored = sorted(still_run.frames_folder.glob("*.npy"))
+    assert [len(np.load(file, mmap_mode="r")) for file in stored] == [1] * len(NAMES)
     metrics = ff.eval(still_run, yard)
     # the ball of the first frame is matter like all else
     assert metrics["psnr"] > 26.0

@@ -163,8 +163,8 @@ def train(capture: Capture, out: Path, config: MixVoxelsConfig, overwrite: bool)
             warm_up()
             bar.advance()
         with run.stopwatch.lap("frames"):
-            store = _store(rig, run)
-        frames = range(1 if config.static else rig.num_frames)
+            frames = range(1 if config.static else rig.num_frames)
+            store = _store(rig, frames, run)
         material = Material(read_footage(rig, store, frames), config)
         for stage in stages:
             _run_stage(stage, material, run)
@@ -179,14 +179,14 @@ def _check_still_target(config: MixVoxelsConfig, rig: Capture) -> None:
         )
 
 
-def _store(rig: Capture, run: Run) -> FrameStore:
-    """Decode the frames into the run, saying what disk they take."""
-    folder = run.path / "frames"
-    count = len(rig.views) * rig.num_frames
+def _store(rig: Capture, frames: Sequence[int], run: Run) -> FrameStore:
+    """Decode frames into the run, saying what disk they take."""
+    count = len(rig.views) * len(frames)
     with Progress(count, "decoding frames") as bar:
         return store_frames(
             rig,
-            folder,
+            run.frames_folder,
+            frames=frames,
             say=lambda line: print(f"note: {line}", file=sys.stderr),
             progress=lambda done, total: bar.update(done),
         )
