@@ -105,6 +105,14 @@ def test_other_settings_are_refused_by_name_and_nothing_is_touched(tmp_path, cha
     assert contents(tmp_path / "run") == before
 
 
+def test_what_a_setting_names_must_be_what_it_was(tmp_path):
+    open_run(tmp_path / "run", inputs={"depth": "abc"}).close()
+    open_run(tmp_path / "run", inputs={"depth": "abc"}).close()
+    with pytest.raises(UsageError, match=r"the files of --depth have changed since.*--overwrite"):
+        open_run(tmp_path / "run", inputs={"depth": "abd"})
+    open_run(tmp_path / "run", inputs={"depth": "abd"}, overwrite=True).close()
+
+
 def test_a_setting_that_the_run_does_not_know_yet_stands_at_its_default(tmp_path):
     @dataclass(frozen=True)
     class Newer(Config):

@@ -87,6 +87,7 @@ class Run:
         config: Any,
         capture_path: str | Path,
         capture_fingerprint: str,
+        inputs: Mapping[str, str] | None = None,
         overwrite: bool = False,
     ) -> "Run":
         """Create a run, or resume the one that is there when its settings are the same.
@@ -97,6 +98,7 @@ class Run:
             config: dataclass of plain values (nested as it may be), stored in config.yml.
             capture_path: what is trained on.
             capture_fingerprint: tells one state of the capture from another.
+            inputs: fingerprints of what a setting names beside the capture, by the setting.
             overwrite: clear the run that is there and begin anew; decoded frames stay if they
                 are of the same capture.
 
@@ -107,6 +109,7 @@ class Run:
         folder = Path(out)
         capture = {"path": str(Path(capture_path).resolve()), "fingerprint": capture_fingerprint}
         chosen = {"method": method, "capture": capture, "config": to_plain(config)}
+        chosen |= {"inputs": dict(inputs)} if inputs else {}
         exists = _is_run(folder)
         if exists and not overwrite:
             _check_same_settings(folder, chosen, type(config))
@@ -333,7 +336,8 @@ def _read_settings(folder: Path) -> dict[str, Any]:
 
 def _check_same_settings(folder: Path, chosen: Mapping[str, Any], kind: type) -> None:
     """Refuse to resume a run under other settings than it was begun with."""
-    stored = {name: _read_settings(folder)[name] for name in chosen}
+    settings = _read_settings(folder)
+    stored = {name: settings.get(name, {}) for name in chosen}
     if stored["method"] == chosen["method"]:
         # Through the dataclass, so that a setting newer than the run stands at its default.
         config = from_plain(kind, stored["config"], path=folder / _SETTINGS)
@@ -346,6 +350,9 @@ def _check_same_settings(folder: Path, chosen: Mapping[str, Any], kind: type) ->
     what = f"{name} is {old!r} there and {new!r} here"
     if name == "capture.fingerprint":
         what = "the capture's files have changed since (its fingerprint differs)"
+    if name.startswith("inputs."):
+        setting = name.removeprefix("inputs.")
+        what = f"the files of --{setting} have changed since (their fingerprint differs)"
     raise UsageError(
         f"holds a run with other settings: {what}",
         path=folder,

@@ -120,6 +120,7 @@ def key_points(depths: list[float], errors: list[float]) -> KeyPoints:
 def test_key_points_are_believed_by_their_errors(footage: Footage, monkeypatch: pytest.MonkeyPatch):
     known = {"cam01": key_points([2.0, 4.0, 5.0], [1.0, 1.0, 4.0]), "cam04": KeyPoints.none()}
     monkeypatch.setattr(depth_targets, "read_key_points", lambda *_: known)
+    monkeypatch.setattr(depth_targets, "find_points", lambda *_: Path("model"))
     targets = require(read(footage, "colmap:model"))
     assert targets.views.tolist() == [1, 1, 1]
     assert targets.depths.tolist() == [2.0, 4.0, 5.0]
@@ -168,7 +169,7 @@ def test_only_points_that_two_training_cameras_see_have_depths(footage: Footage,
 def test_a_capture_without_key_points(footage: Footage, tmp_path: Path):
     with pytest.raises(InputError, match=r"no COLMAP model with key points.*--depth colmap:DIR"):
         read(footage, "colmap")
-    with pytest.raises(InputError, match="there is no COLMAP model"):
+    with pytest.raises(InputError, match="no COLMAP model"):
         read(footage, f"colmap:{tmp_path}")
 
 

@@ -11,18 +11,24 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from fourfold.capture import KeyPoints, read_key_points
-from fourfold.capture.colmap_model import find_model
-from fourfold.capture.depths import DEPTH_SUFFIXES, read_depth
+from fourfold.capture.depths import read_depth
 from fourfold.errors import InputError, UsageError
 from fourfold.geometry import Camera, project_points
 from fourfold.methods.mixvoxels.config import MixVoxelsConfig
+from fourfold.methods.mixvoxels.depth_source import (
+    STATIC,
+    SWEEP,
+    find_maps,
+    find_points,
+    find_still_scene,
+    names_model,
+)
 from fourfold.methods.mixvoxels.footage import Footage
 from fourfold.methods.mixvoxels.gaussian_depth import still_depths
 from fourfold.methods.mixvoxels.gaussian_shots import read_shots
 from fourfold.scene import Scene
 from fourfold.training import Progress
 
-STATIC, COLMAP, SWEEP = "static:", "colmap", "sweep"
 AGREEMENT = 0.02
 """Two cameras agree on a surface when their depths differ by less than this share."""
 SAME_POSE = 1e-3
@@ -73,8 +79,8 @@ def read_depth_targets(
         found = _of_still_model(footage, Path(source.removeprefix(STATIC)), config)
     elif source == SWEEP:
         found = _of_sweep(footage, config)
-    elif source == COLMAP or source.startswith(COLMAP + ":"):
-        found = _of_key_points(footage, source.removeprefix(COLMAP).removeprefix(":"), config)
+    elif names_model(source):
+        found = _of_key_points(footage, find_points(source, footage.capture), config)
     else:
         found = _of_maps(footage, Path(source), config)
     kept = found.select(_at_rest(found, changing))
@@ -140,41 +146,19 @@ def _of_sweep(footage: Footage, config: MixVoxelsConfig) -> DepthTargets:
 
 
 def _of_maps(footage: Footage, folder: Path, config: MixVoxelsConfig) -> DepthTargets:
-    """Read the first map of each camera's folder, or the one map named like the camera."""
-    if not folder.is_dir():
-        raise InputError(
-            "there is no such folder of depth maps",
-            path=folder,
-            expected="sweep, static:RUN, colmap, colmap:DIR or a folder",
-        )
-    parts = []
-    for index, view in enumerate(footage.views):
-        name, camera = footage.capture.views[view], footage.cameras[index][0]
-        file = _map_file(folder, name)
-        if file is not None:
-            depth = torch.from_numpy(read_depth(file, (camera.width, camera.height)))
-            parts.append(_of_map(index, camera, depth, None, config.depth_loss.std))
-    if len(parts) < footage.num_views:
-        print(
-            f"note: {len(parts)} of {footage.num_views} cameras have a depth map", file=sys.stderr
-        )
-    if not parts:
-        raise InputError(
-            "no depth map of any training camera",
-            path=folder,
-            expected=f"{footage.capture.views[footage.views[0]]}/*.png or one map of that name",
-        )
+    """Read a map of each camera that has one."""
+    names = [footage.capture.views[view] for view in footage.views]
+    maps, parts = find_maps(folder, names), []
+    for index, (name, row) in enumerate(zip(names, footage.cameras, strict=True)):
+        if name in maps:
+            depth = torch.from_numpy(read_depth(maps[name], (row[0].width, row[0].height)))
+            parts.append(_of_map(index, row[0], depth, None, config.depth_loss.std))
+    if len(maps) < len(names):
+        print(f"note: {len(maps)} of {len(names)} cameras have a depth map", file=sys.stderr)
     return _join(parts)
 
 
-def _map_file(folder: Path, view: str) -> Path | None:
-    inside = sorted((folder / view).glob("*")) if (folder / view).is_dir() else []
-    beside = [folder / f"{view}{suffix}" for suffix in sorted(DEPTH_SUFFIXES)]
-    files = [file for file in (*inside, *beside) if file.suffix.lower() in DEPTH_SUFFIXES]
-    return next((file for file in files if file.is_file()), None)
-
-
-def _of_key_points(footage: Footage, folder: str, config: MixVoxelsConfig) -> DepthTargets:
+def _of_key_points(footage: Footage, model: Path, config: MixVoxelsConfig) -> DepthTargets:
     """Take the key points of a COLMAP model, less sure where they are reprojected badly.
 
     Only points that at least two training cameras see: held-out ones have no say.
@@ -182,10 +166,9 @@ def _of_key_points(footage: Footage, folder: str, config: MixVoxelsConfig) -> De
     exp(-(e / mean e)^2), and the depth is as uncertain as the error is large.
     """
     capture = footage.capture
-    place = Path(folder) if folder else find_model(capture.path)
     names = [capture.views[view] for view in footage.views]
     cameras = capture.posed_views(footage.frames[0])
-    points = {} if place is None else read_key_points(place, cameras, names)
+    points = read_key_points(model, cameras, names)
     found = [points.get(name, KeyPoints.none()) for name in names]
     parts = []
     for index, keys in enumerate(found):
@@ -200,12 +183,6 @@ def _of_key_points(footage: Footage, folder: str, config: MixVoxelsConfig) -> De
                 config.depth_loss.std * keys.depths * ratio.clamp(0.5, 3.0),
                 torch.exp(-ratio.square()),
             )
-        )
-    if not parts:
-        raise InputError(
-            "no COLMAP model with key points of the training cameras",
-            path=Path(folder) if folder else capture.path,
-            mend="Make one with fourfold prepare poses, and give --depth colmap:DIR",
         )
     return _join(parts)
 
@@ -239,13 +216,7 @@ def _of_still_model(footage: Footage, run: Path, config: MixVoxelsConfig) -> Dep
 
 
 def _load_still(run: Path) -> Scene:
-    if not (run / "scene").is_dir():
-        raise InputError(
-            "no scene in this run",
-            path=run,
-            mend="Train one: fourfold train mixvoxels CAPTURE --static --out RUN",
-        )
-    scene = Scene.load(run / "scene")
+    scene = Scene.load(find_still_scene(run))
     if not scene.rig or scene.num_frames != 1:
         raise UsageError(
             "the run is not of one still per camera",

@@ -16,6 +16,7 @@ from fourfold.errors import UsageError
 from fourfold.fields import Space, VoxelField, warm_up
 from fourfold.methods.mixvoxels.blocks import Block, BlockStore, plan_blocks
 from fourfold.methods.mixvoxels.config import MixVoxelsConfig
+from fourfold.methods.mixvoxels.depth_source import absolute_source, source_fingerprint
 from fourfold.methods.mixvoxels.depth_targets import DepthTargets, read_depth_targets
 from fourfold.methods.mixvoxels.finish import finish_scene, preview, still_depths, volume_objects
 from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer, grid_of
@@ -145,17 +146,19 @@ def train(capture: Capture, out: Path, config: MixVoxelsConfig, overwrite: bool)
     known = STAGES[config.geometry]
     stages = parse_stages(config.stages or ",".join(known), known)
     check_first_stage(stages, known, out, overwrite)
-    # Which stages run now is no property of the result.
-    config = replace(config, stages="")
+    # Which stages run now is no property of the result; a path is the same from any folder.
+    config = replace(config, stages="", depth=absolute_source(config.depth))
     rig = rig_of(capture, config.static)
     training_views(rig)  # says what is wrong with them before a run is made
     _check_still_target(config, rig)
+    depth = {"depth": source_fingerprint(config.depth, rig)} if config.depth else {}
     run = Run.open(
         out,
         method="mixvoxels",
         config=config,
         capture_path=capture.path,
         capture_fingerprint=capture.fingerprint(),
+        inputs=depth,
         overwrite=overwrite,
     )
     with run, deterministic():
