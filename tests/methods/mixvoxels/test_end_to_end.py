@@ -23,7 +23,9 @@ from tests.methods.mixvoxels.yard import (
     ball,
     cameras,
     film,
+    open_yard,
     write_depths,
+    write_yard,
 )
 
 pytestmark = pytest.mark.slow
@@ -245,6 +247,32 @@ def test_a_clip_in_which_nothing_moves_has_no_movers(yard: Capture, tmp_path: Pa
     still = ff.open_capture(yard.path, frames="0:1", test_cameras=HELD_OUT)
     run = ff.train("mixvoxels", still, out=tmp_path / "run", config=SHORT)
     assert Scene.load(run.scene_folder).object_names == ("background",)
+
+
+@pytest.mark.parametrize("noisy", [False, True])
+def test_where_nothing_moves_all_steps_are_spent_on_what_stands_still(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, noisy: bool
+):
+    """Also where pixels change, but no voxel does."""
+    rig = write_yard(tmp_path / "rig", num_frames=3)
+    if not noisy:
+        for name in NAMES:
+            first = (rig / "frames" / name / "0001.png").read_bytes()
+            for frame in (2, 3):
+                (rig / "frames" / name / f"000{frame}.png").write_bytes(first)
+    descend, nothing = train._descend, torch.zeros(32, 32, 32, dtype=torch.bool)
+    steps = []
+
+    def counted(*arguments: Any, **more: Any) -> dict[str, float]:
+        steps.append(more["only_still"])
+        return descend(*arguments, **more)
+
+    monkeypatch.setattr(train, "_descend", counted)
+    monkeypatch.setattr(train, "project_motion", lambda *_: nothing)
+    run = ff.train("mixvoxels", open_yard(rig), out=tmp_path / "run", config=SHORT)
+    assert steps == [True] * SHORT.size.iterations
+    scene = Scene.load(run.scene_folder)
+    assert (scene.object_names, scene.num_frames) == (("background",), 3)
 
 
 def test_another_depth_is_another_run(yard: Capture, whole: Run, wall_depths: Path):

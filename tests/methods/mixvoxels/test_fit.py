@@ -5,6 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from fourfold.fields import BoxSpace, ContractedSpace, NdcSpace, Space, VoxelField
+from fourfold.methods.mixvoxels.finish import volume_objects
 from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer, grid_of
 from fourfold.training import flatten, unflatten
 
@@ -147,3 +148,11 @@ def test_frozen_layers_and_held_keys_stay_as_they_are():
     held.step(0.0, 0.0)
     middle = held.voxels.densities.detach()[13, :, 0].tolist()
     assert middle == pytest.approx([0.0, -0.2, -0.2], rel=1e-3)
+
+
+def test_movers_of_which_nothing_is_seen_are_no_object():
+    fit = Fit(BOX, layer_with_a_block(), layer_with_a_block())
+    assert [item.name for item in volume_objects(fit)] == ["background", "moving"]
+    assert fit.moving is not None
+    fit.moving.voxels.densities.detach().fill_(-20.0)
+    assert [item.name for item in volume_objects(fit)] == ["background"]

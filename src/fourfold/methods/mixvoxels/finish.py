@@ -32,9 +32,12 @@ SEEN_AT = 200
 
 
 def volume_objects(fit: Fit) -> list[VolumeObject]:
-    """Make objects of what was fitted: the still voxels are the background."""
+    """Make objects of what was fitted: the still voxels are the background.
+
+    Movers of which nothing is to be seen are none.
+    """
     items = [_object(BACKGROUND, fit.still, fit)]
-    if fit.moving is not None:
+    if fit.moving is not None and bool(fit.moving.voxels.occupancy(SHOWN_ALPHA).any()):
         items.append(_object(MOVING, fit.moving, fit))
     return items
 

@@ -102,6 +102,17 @@ class Material:
         return changing_pixels(self.deviations, self.config.voxels.variation_threshold)
 
     @cached_property
+    def changes(self) -> bool:
+        """Whether any pixel of any view changes over time."""
+        return any(bool(mask.any()) for mask in self.changing)
+
+    @cached_property
+    def still_steps(self) -> int:
+        """How many steps the still voxels are fitted alone: all where no pixel changes."""
+        share = STILL_SHARE if self.changes else 1.0
+        return max(int(share * self.config.size.iterations), 1)
+
+    @cached_property
     def still_images(self) -> list[Float[Tensor, "H W 3"]]:
         """Each view without what moves."""
         store, target = self.footage.store, self.config.voxels.still_target
@@ -230,9 +241,7 @@ def _restore(material: Material, checkpoint: Checkpoint) -> Fit | GaussianFit:
 
 def fit_still(material: Material, run: Run, checkpoint: Checkpoint | None) -> Fit:
     """Fit the still voxels to the pictures without what moves, coarse to fine."""
-    config, size = material.config, material.config.size
-    share = 1.0 if material.footage.num_frames == 1 else STILL_SHARE
-    steps = max(int(share * size.iterations), 1)
+    config, size, steps = material.config, material.config.size, material.still_steps
     levels = {
         int(share * steps): grid_of(material.space, max(size.resolution // part, COARSEST))
         for share, part in LEVELS
@@ -249,11 +258,7 @@ def fit_still(material: Material, run: Run, checkpoint: Checkpoint | None) -> Fi
         for step in range(first, steps):
             if step in levels and step > 0:
                 fit.still.upsample(levels[step])
-            fit.still.set_rate(config.voxels.learning_rate * rate(step))
-            random = generator(config.seed, "still", step)
-            batch = material.pixels.still(size.rays, _depth_share(material), random)
-            terms = _descend(fit, batch, random, material, only_still=True)
-            _step(fit.layers[:1], material)
+            terms = _still_step(fit, material, rate(step), generator(config.seed, "still", step))
             if step + 1 in prunes:
                 fit.still.prune()
             watch.after(step, terms, fit.tensors)
@@ -261,15 +266,26 @@ def fit_still(material: Material, run: Run, checkpoint: Checkpoint | None) -> Fi
     return fit
 
 
+def _still_step(
+    fit: Fit, material: Material, rate: float, random: torch.Generator
+) -> dict[str, float]:
+    """Fit the still voxels to the pictures without what moves, one step."""
+    config = material.config
+    fit.still.set_rate(config.voxels.learning_rate * rate)
+    batch = material.pixels.still(config.size.rays, _depth_share(material), random)
+    terms = _descend(fit, batch, random, material, only_still=True)
+    _step(fit.layers[:1], material)
+    return terms
+
+
 def fit_moving(material: Material, run: Run, checkpoint: Checkpoint) -> Fit:
     """Fit both kinds of voxels to all frames; what moves in blocks of frames, if they are many."""
     fit = Fit.restore(material.space, checkpoint.tensors)
-    if material.footage.num_frames == 1:
-        return fit
     first = checkpoint.step if checkpoint.stage == "moving" else 0
     if first == 0:
         _begin_moving(fit, material)
     if fit.moving is None:
+        _fit_still_on(fit, material, run, first)
         return fit
     blocks = _blocks(len(fit.moving.voxels.densities), material)
     store = _block_store(run) if len(blocks) > 1 else None
@@ -290,6 +306,20 @@ def fit_moving(material: Material, run: Run, checkpoint: Checkpoint) -> Fit:
     return fit
 
 
+def _fit_still_on(fit: Fit, material: Material, run: Run, first: int) -> None:
+    """Spend the steps that movers would have had on the still voxels: nothing moves."""
+    config = material.config
+    steps = config.size.iterations - material.still_steps
+    if steps == 0:
+        return
+    rate = exponential(RATES[0], RATES[0] * LAST_RATE, steps)
+    with Progress(steps, "moving", start=first) as bar:
+        watch = Watch(run, "moving", bar)
+        for step in range(first, steps):
+            terms = _still_step(fit, material, rate(step), generator(config.seed, "moving", step))
+            watch.after(step, terms, fit.tensors)
+
+
 def _block_store(run: Run) -> BlockStore:
     # among the checkpoints: they belong together, and go together
     return BlockStore(run.path / "checkpoints" / "blocks")
@@ -297,8 +327,10 @@ def _block_store(run: Run) -> BlockStore:
 
 def _begin_moving(fit: Fit, material: Material) -> None:
     """Make voxels where cameras see change, if they see any."""
-    mask = _moving_voxels(fit, material)
-    if not bool(mask.any()):
+    if material.footage.num_frames == 1:
+        return
+    mask = _moving_voxels(fit, material) if material.changes else None
+    if mask is None or not bool(mask.any()):
         threshold = material.config.voxels.variation_threshold
         print(
             f"note: nothing moves: no voxel changes by more than {threshold:g} "
@@ -313,7 +345,7 @@ def _begin_moving(fit: Fit, material: Material) -> None:
 
 def _blocks(num_voxels: int, material: Material) -> list[Block]:
     config = material.config
-    steps = config.size.iterations - int(STILL_SHARE * config.size.iterations)
+    steps = config.size.iterations - material.still_steps
     frames = material.footage.num_frames
     return plan_blocks(frames, num_voxels, config.voxels.block_frames, steps)
 
