@@ -2,6 +2,7 @@
 
 from fourfold.fields.compositing import accumulate, distortion_loss, ray_weights
 from fourfold.fields.depth_losses import expected_depth_loss, ray_distribution_loss
+from fourfold.fields.drawing import RayPicture, draw_rays
 from fourfold.fields.field import Field
 from fourfold.fields.hex_plane import HexPlaneField
 from fourfold.fields.interpolation import interpolate_rows, number_rows, time_keys
@@ -50,6 +51,8 @@ __all__ = [
     "MIN_WEIGHT",
     "Part",
     "RayColors",
+    "RayPicture",
+    "draw_rays",
     "render_rays",
     "warm_up",
 ]

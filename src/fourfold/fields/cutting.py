@@ -17,7 +17,7 @@ from fourfold.kernels import run_parallel
 from fourfold.kernels.simd import LANES
 
 
-class _March(NamedTuple):
+class March(NamedTuple):
     """Paths as the kernels read them, and how many pieces one may have."""
 
     rows: np.ndarray
@@ -38,25 +38,26 @@ def cut_paths(
     zone: tuple[Float[Tensor, " R"], Float[Tensor, " R"]],
 ) -> Samples:
     """Cut paths into pieces; the twin of `reference.cut_paths`. Computes in float32."""
-    march = _plan(paths, resolution, step, jitter, max_samples, zone)
+    march = plan_march(paths, resolution, step, jitter, max_samples, zone)
     # Room for every piece of every ray, of which the system hands out what is written to.
     chunks = -(-march.num_rays // _sampling_kernels.CHUNK)
     room = chunks * _sampling_kernels.CHUNK * march.most + LANES
     begins, ends = np.empty(room, np.float32), np.empty(room, np.float32)
     counts = torch.empty(march.num_rays, dtype=torch.int64)
     outputs = (counts.numpy(), begins, ends)
-    run_parallel(_sampling_kernels.keep_pieces, *march, *_cells(occupancy), *outputs)
+    run_parallel(_sampling_kernels.keep_pieces, *march, *cell_bytes(occupancy), *outputs)
     return _fill(march, pad(torch.cumsum(counts, 0), (1, 0)), begins, ends)
 
 
-def _plan(
+def plan_march(
     paths: Paths,
     resolution: tuple[int, int, int],
     step: float,
     jitter: Tensor,
     max_samples: int,
     zone: tuple[Tensor, Tensor],
-) -> _March:
+) -> March:
+    """Lay paths out for the kernels; for the arguments see `reference.cut_paths`."""
     voxels, strides = torch.tensor(resolution, dtype=torch.float32), torch.zeros_like(jitter)
     if paths.contracted:
         step, most = reference.contracted_step(step, voxels, max_samples)
@@ -65,7 +66,7 @@ def _plan(
     if bool((zone[0] < zone[1]).any()):
         most *= _marching_kernels.GUIDED_PIECES
     rows = _rows(paths, jitter, zone, strides)
-    return _March(rows, len(jitter), voxels.numpy(), np.float32(step), paths.contracted, most)
+    return March(rows, len(jitter), voxels.numpy(), np.float32(step), paths.contracted, most)
 
 
 def _rows(paths: Paths, jitter: Tensor, zone: tuple[Tensor, Tensor], strides: Tensor) -> np.ndarray:
@@ -76,7 +77,7 @@ def _rows(paths: Paths, jitter: Tensor, zone: tuple[Tensor, Tensor], strides: Te
     return pad(rows, (0, 0, 0, -len(rows) % LANES)).view(-1).numpy()
 
 
-def _cells(occupancy: Tensor | None) -> tuple[np.ndarray, int, int, int]:
+def cell_bytes(occupancy: Tensor | None) -> tuple[np.ndarray, int, int, int]:
     """Give the cells as bytes, and their numbers; no bytes where every cell counts."""
     if occupancy is None:
         return np.empty(0, np.uint8), 1, 1, 1
@@ -84,7 +85,7 @@ def _cells(occupancy: Tensor | None) -> tuple[np.ndarray, int, int, int]:
     return occupancy.contiguous().view(torch.uint8).view(-1).numpy(), x, y, z
 
 
-def _fill(march: _March, starts: Tensor, begins: np.ndarray, ends: np.ndarray) -> Samples:
+def _fill(march: March, starts: Tensor, begins: np.ndarray, ends: np.ndarray) -> Samples:
     total = int(starts[-1])
     rays, points = torch.empty(total, dtype=torch.int32), torch.empty(total, 3)
     distances, widths, lengths = (torch.empty(total) for _ in range(3))

@@ -22,7 +22,7 @@ from fourfold.fields.spaces import Space
 # Pieces of less weight get no colour (TensoRF's and MixVoxels' rm_weight_mask_thre).
 MIN_WEIGHT = 1e-4
 # Below this alpha an expected distance is that of nothing, and not divided by it.
-_MIN_ALPHA = 1e-6
+MIN_ALPHA = 1e-6
 
 Background = Literal["white", "black"] | Float[Tensor, "R 3"] | Float[Tensor, "3"]
 
@@ -101,7 +101,7 @@ def render_rays(
     return RayColors(
         colors + light,
         alphas,
-        distances / alphas.clamp(min=_MIN_ALPHA),
+        distances / alphas.clamp(min=MIN_ALPHA),
         _part_alphas(len(parts), samples, owners, weights, alphas),
         weights,
         samples,

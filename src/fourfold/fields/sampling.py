@@ -57,7 +57,7 @@ def sample_rays(
     Raises:
         ValueError: rays that are not finite or have no direction, or a step that is not positive.
     """
-    _check(rays, step, max_samples)
+    check_rays(rays, step, max_samples)
     paths = space.paths(rays)
     share = torch.ones_like(rays.near) if jitter is None else jitter.to(rays.near)
     zone = _guided_zone(paths, guide, rays.near)
@@ -65,7 +65,8 @@ def sample_rays(
     return cut(paths, resolution, occupancy, step, share, max_samples, zone)
 
 
-def _check(rays: Rays, step: float, max_samples: int) -> None:
+def check_rays(rays: Rays, step: float, max_samples: int) -> None:
+    """Refuse rays and steps that do not make a march; see `sample_rays`."""
     if not (step > 0 and max_samples > 0):
         raise ValueError(f"no march with steps of {step} voxels, at most {max_samples} of them")
     finite = torch.isfinite(rays.origins).all() & torch.isfinite(rays.near).all()

@@ -156,6 +156,19 @@ class VoxelField(Field):
             raise ValueError("a field that changes over time must be asked at times")
         return time_keys(self.times, times)
 
+    @torch.no_grad()
+    def rows_at(self, time: float) -> tuple[Float[Tensor, " M"], Float[Tensor, "M C"]]:
+        """Give the raw densities and harmonics of all rows at one time; not differentiable."""
+        if not self.changes:
+            return self.densities.detach()[:, 0, 0], self.harmonics.detach()[:, 0]
+        lower, share = time_keys(self.times, self.times.new_tensor([time]))
+        key, ahead = int(lower), float(share)
+        densities, harmonics = (
+            torch.lerp(rows[:, key], rows[:, key + 1], ahead)
+            for rows in (self.densities, self.harmonics)
+        )
+        return densities[:, 0], harmonics
+
     def refilled(self, filled: Bool[Tensor, "X Y Z"]) -> Self:
         """Give the field with other vertices filled: old rows stay, new ones are fresh."""
         both = filled & self.filled

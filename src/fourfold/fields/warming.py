@@ -2,6 +2,7 @@
 
 import torch
 
+from fourfold.fields.drawing import draw_rays
 from fourfold.fields.rays import Rays
 from fourfold.fields.rendering import Part, render_rays
 from fourfold.fields.row_adam import RowAdam
@@ -32,4 +33,6 @@ def warm_up() -> None:
         render_rays(parts, torch.zeros(1)).colors.sum().backward()
         for name in parameters:
             field.add_variation(name, 1.0, 1.0)
+        with torch.no_grad():
+            draw_rays(parts, 0.0, torch.zeros(3))
         RowAdam(parameters, {"densities": 0.1, "harmonics": 0.1}).step()

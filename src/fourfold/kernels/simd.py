@@ -303,6 +303,18 @@ def claim(typingctx, counter):
 
 
 @intrinsic
+def claim_many(typingctx, counter, number):
+    """Take the next so many numbers from a shared int64 counter; return the first of them."""
+
+    def codegen(context, builder, sig, args):
+        index = ir.Constant(ir.IntType(64), 0)
+        pointer = _data(context, builder, sig.args[0], args[0], index)
+        return builder.atomic_rmw("add", pointer, args[1], "monotonic")
+
+    return types.uintp(counter, types.uintp), codegen
+
+
+@intrinsic
 def broadcast(typingctx, scalar):
     """Copy a number into all 16 lanes."""
 

@@ -8,12 +8,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fourfold.fields import Part, Rays, camera_rays, render_rays
+from fourfold.fields import Part, Rays, camera_rays, draw_rays
 from fourfold.geometry import Camera, invert_similarity, project_points, transform_points
 from fourfold.scene.rendering import ALPHA_FLOOR, DEPTH_MIN_ALPHA, NEAR
 from fourfold.scene.volume import VolumeObject
-
-_RAYS_AT_ONCE = 1 << 14
 
 
 def draw_volumes(
@@ -31,22 +29,21 @@ def draw_volumes(
     """
     rays = camera_rays(camera, camera.pixel_grid().reshape(-1, 2), near=near)
     cosines = rays.directions @ camera.forward
-    color = background_color.to(rays.origins)
-    found: dict[str, list[Tensor]] = {name: [] for name in ("rgb", "depth", "alpha", "objects")}
-    for start in range(0, len(rays), _RAYS_AT_ONCE):
-        part = slice(start, start + _RAYS_AT_ONCE)
-        shown = rays.select(part)
-        parts = [_part(item, time, shown) for item in items]
-        times = torch.full((len(shown),), float(time), device=color.device)
-        seen = render_rays(parts, times, background=color)
-        hollow = seen.alphas < least_alpha
-        found["rgb"].append(seen.colors)
-        found["depth"].append((seen.distances * cosines[part]).masked_fill(hollow, torch.nan))
-        found["alpha"].append(seen.alphas)
-        found["objects"].append(seen.part_alphas)
-    joined = {name: torch.cat(values) for name, values in found.items() if name in outputs}
+    parts = [_part(item, time, rays) for item in items]
+    seen = draw_rays(parts, float(time), background_color)
+    hollow = seen.alphas < least_alpha
+    found = {
+        "rgb": seen.colors,
+        "depth": (seen.distances * cosines).masked_fill(hollow, torch.nan),
+        "alpha": seen.alphas,
+        "objects": seen.part_alphas,
+    }
     size = (camera.height, camera.width)
-    return {name: values.reshape(*size, *values.shape[1:]) for name, values in joined.items()}
+    return {
+        name: values.reshape(*size, *values.shape[1:])
+        for name, values in found.items()
+        if name in outputs
+    }
 
 
 def _part(item: VolumeObject, time: float, rays: Rays) -> Part:
