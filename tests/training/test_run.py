@@ -105,6 +105,19 @@ def test_other_settings_are_refused_by_name_and_nothing_is_touched(tmp_path, cha
     assert contents(tmp_path / "run") == before
 
 
+def test_notes_are_said_and_kept_once(tmp_path, capsys):
+    with open_run(tmp_path / "run") as run:
+        assert run.notes == []
+        run.note("one eye is blind")
+    with open_run(tmp_path / "run") as run:
+        run.note("both are")
+        run.note("one eye is blind")
+    assert capsys.readouterr().err.splitlines()[0] == "note: one eye is blind"
+    assert Run.load(tmp_path / "run").notes == ["one eye is blind", "both are"]
+    with open_run(tmp_path / "run", overwrite=True) as run:
+        assert run.notes == []
+
+
 def test_what_a_setting_names_must_be_what_it_was(tmp_path):
     open_run(tmp_path / "run", inputs={"depth": "abc"}).close()
     open_run(tmp_path / "run", inputs={"depth": "abc"}).close()

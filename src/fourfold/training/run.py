@@ -3,6 +3,7 @@
 import io
 import json
 import shutil
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -40,6 +41,7 @@ Config = TypeVar("Config")
 _FORMAT = "fourfold-run"
 _VERSION = 1
 _SETTINGS = "config.yml"
+_NOTES = "notes.json"
 # What a training writes, in the order in which an overwritten run is cleared: checkpoints first,
 # so that a run that was cleared only in part is never resumed. Anything else stays.
 _CONTENTS = (
@@ -48,6 +50,7 @@ _CONTENTS = (
     "tensorboard",
     "scene",
     "scene-lifted",
+    _NOTES,
     "metrics.json",
     "report.html",
     "contact_sheet.png",
@@ -232,6 +235,23 @@ class Run:
         """
         found = newest_checkpoint(self._checkpoints)
         return None if found is None else found[1]
+
+    def note(self, text: str) -> None:
+        """Tell the user what there is to know about the result, and keep it for the report, once.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        print(f"note: {text}", file=sys.stderr)
+        notes = self.notes
+        if text not in notes:
+            write_atomic(self.path / _NOTES, json.dumps([*notes, text], indent=2) + "\n")
+
+    @property
+    def notes(self) -> list[str]:
+        """What the trainings of this run had to say, oldest first."""
+        path = self.path / _NOTES
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         """Write metrics.json: flat keys; what is not a finite number is written as null."""

@@ -93,6 +93,15 @@ def test_the_first_map_of_a_cameras_folder_and_cameras_without(footage: Footage,
     assert_close(heights(footage, targets), torch.full((PIXELS,), WALL), atol=1e-4, rtol=0)
 
 
+def test_cameras_without_a_depth_are_named(footage: Footage, tmp_path: Path):
+    folder, said = write_depths(tmp_path / "depth", views=["cam00", "cam03", "cam04"]), []
+    changing, config = unchanging(), MixVoxelsConfig(depth=str(folder))
+    read_depth_targets(footage, config, changing, said.append)
+    changing[3][:] = True
+    read_depth_targets(footage, config, changing, said.append)
+    assert said == ["--depth says nothing of cam01", "--depth says nothing of cam01, cam04"]
+
+
 def test_maps_that_are_not_there(footage: Footage, tmp_path: Path):
     with pytest.raises(InputError, match=r"no such folder of depth maps; expected sweep, "):
         read(footage, tmp_path / "nothing")
@@ -161,6 +170,10 @@ def test_only_points_that_two_training_cameras_see_have_depths(footage: Footage,
     targets = require(read(footage, f"colmap:{write_model(tmp_path / 'model', seen)}"))
     assert torch.bincount(targets.views).tolist() == [1, 1, 2, 2]
     assert_close(heights(footage, targets), torch.full((6,), WALL), atol=1e-4, rtol=0)
+    few, said = write_model(tmp_path / "few", dict.fromkeys(seen, "134")), []
+    config = MixVoxelsConfig(depth=f"colmap:{few}")
+    read_depth_targets(footage, config, unchanging(), said.append)
+    assert said == ["--depth says nothing of cam00"]
     nothing = write_model(tmp_path / "nothing", dict.fromkeys(seen, "23"))
     with pytest.raises(InputError, match="no view has a key point; expected points that at least"):
         read(footage, f"colmap:{nothing}")

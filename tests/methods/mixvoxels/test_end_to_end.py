@@ -11,7 +11,7 @@ import torch
 import fourfold as ff
 from fourfold.capture import Capture
 from fourfold.errors import UsageError
-from fourfold.methods.mixvoxels import gaussian_train, train
+from fourfold.methods.mixvoxels import gaussian_start, gaussian_train, train
 from fourfold.methods.mixvoxels.config import MixVoxelsConfig, VoxelConfig
 from fourfold.methods.mixvoxels.gaussian_config import GaussianConfig
 from fourfold.scene import Scene
@@ -241,6 +241,20 @@ def test_gaussians_of_the_same_rig(yard: Capture, tmp_path: Path, monkeypatch: p
 
 
 # What goes wrong
+
+
+def test_gaussians_that_start_at_random_say_so(
+    yard: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(gaussian_start, "LEAST_CONFIRMED", 1.1)
+    few = GaussianConfig(iterations=10, max_gaussians=1000)
+    config = MixVoxelsConfig(geometry="gaussians", gaussians=few)
+    run = ff.train("mixvoxels", yard, out=tmp_path / "run", config=config)
+    (note,) = run.notes
+    assert note.endswith("of the pixels: too few, so that Gaussians start at random depths")
+    assert Scene.load(run.scene_folder).provenance["notes"] == [note]
+    ff.eval(run, yard)
+    assert note in run.report_path.read_text()
 
 
 def test_a_clip_in_which_nothing_moves_has_no_movers(yard: Capture, tmp_path: Path):

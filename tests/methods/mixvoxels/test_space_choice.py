@@ -14,6 +14,7 @@ from fourfold.methods.mixvoxels.footage import Footage
 from fourfold.methods.mixvoxels.space_choice import (
     choose_space,
     clear_distance,
+    guessed_distance,
     looked_at,
     nearest_distance,
 )
@@ -149,3 +150,9 @@ def test_cameras_in_one_place_are_refused(footage: Footage):
     alike = replace(footage, cameras=still, bounds=torch.full((2, 2), torch.nan))
     with pytest.raises(InputError, match="the cameras stand in one place"):
         choose_space(alike, "auto")
+
+
+def test_only_a_guess_is_called_one():
+    assert guessed_distance(rig(ROW)) == pytest.approx(AHEAD)
+    assert guessed_distance(rig(ROW, 2.0, 8.0)) is None
+    assert guessed_distance(rig(RING)) is None

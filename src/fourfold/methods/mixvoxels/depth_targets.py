@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,9 +64,14 @@ class DepthTargets:
 
 
 def read_depth_targets(
-    footage: Footage, config: MixVoxelsConfig, changing: list[Bool[Tensor, "H W"]]
+    footage: Footage,
+    config: MixVoxelsConfig,
+    changing: list[Bool[Tensor, "H W"]],
+    say: Callable[[str], None] = lambda note: None,
 ) -> DepthTargets | None:
     """Read what `--depth` names, at pixels that do not change; None if it names nothing.
+
+    `say` is told which cameras have no depths.
 
     Raises:
         InputError: it is not there, or does not fit the capture's cameras.
@@ -84,6 +89,10 @@ def read_depth_targets(
     else:
         found = _of_maps(footage, Path(source), config)
     kept = found.select(_at_rest(found, changing))
+    without = set(range(footage.num_views)) - set(kept.views.tolist())
+    if len(kept) and without:
+        names = ", ".join(footage.capture.views[footage.views[view]] for view in sorted(without))
+        say(f"--depth says nothing of {names}")
     if not len(kept):
         raise InputError(
             f"--depth {source} gives no depth at a pixel that stands still",
@@ -153,8 +162,6 @@ def _of_maps(footage: Footage, folder: Path, config: MixVoxelsConfig) -> DepthTa
         if name in maps:
             depth = torch.from_numpy(read_depth(maps[name], (row[0].width, row[0].height)))
             parts.append(_of_map(index, row[0], depth, None, config.depth_loss.std))
-    if len(maps) < len(names):
-        print(f"note: {len(maps)} of {len(names)} cameras have a depth map", file=sys.stderr)
     return _join(parts)
 
 

@@ -60,7 +60,7 @@ def evaluate(run: Run, capture: Capture, lpips: Lpips | None = None) -> dict[str
     run.write_metrics(metrics)
     sheet = picture_sheet(shown)
     write_atomic(run.path / "contact_sheet.png", sheet)
-    notes = _notes(scene, capture, bool(lpips))
+    notes = [*run.notes, *_notes(scene, capture, bool(lpips))]
     write_report(run.report_path, _report(run, capture, scene, metrics, notes, sheet))
     return metrics
 

@@ -43,9 +43,12 @@ def volume_objects(fit: Fit) -> list[VolumeObject]:
 
 
 def finish_scene(
-    objects: Sequence[SceneObject | VolumeObject], footage: Footage, config: MixVoxelsConfig
+    objects: Sequence[SceneObject | VolumeObject],
+    footage: Footage,
+    config: MixVoxelsConfig,
+    notes: Sequence[str],
 ) -> Scene:
-    """Make the scene of its objects, with the cameras of the rig."""
+    """Make the scene of its objects, with the cameras of the rig and what there is to know."""
     capture = footage.capture
     return Scene(
         objects=objects,
@@ -57,6 +60,7 @@ def finish_scene(
         provenance={
             "method": "mixvoxels",
             "trained_views": [capture.views[view] for view in footage.views],
+            "notes": list(notes),
             "config": to_plain(config),
             "fourfold": fourfold.__version__,
         },

@@ -45,6 +45,11 @@ class Start(NamedTuple):
     motion: SpacetimeMotion
     confirmed: float
 
+    @property
+    def at_random(self) -> bool:
+        """Whether so little is confirmed that the still ones start at random depths."""
+        return self.confirmed < LEAST_CONFIRMED
+
 
 @dataclass(frozen=True, eq=False)
 class Cloud:

@@ -10,7 +10,11 @@ from fourfold.methods.mixvoxels.gaussian_fit import Fit
 from fourfold.methods.mixvoxels.gaussian_growth import FAINT, clear_lenses
 from fourfold.methods.mixvoxels.gaussian_lenses import training_lenses
 from fourfold.methods.mixvoxels.gaussian_shots import Shots, read_shots
-from fourfold.methods.mixvoxels.gaussian_start import Start, start_gaussians, start_steps
+from fourfold.methods.mixvoxels.gaussian_start import (
+    Start,
+    start_gaussians,
+    start_steps,
+)
 from fourfold.methods.mixvoxels.gaussian_step import Task, draw_fit, gaussian_step
 from fourfold.scene import BACKGROUND, SceneObject, StaticMotion
 from fourfold.training import Checkpoint, Progress, Run, Watch
@@ -40,6 +44,11 @@ def fit_gaussians(
         with Progress(start_steps(task.shots), "first Gaussians") as bar:
             start = start_gaussians(task.shots, most, config.seed, bar)
         run.log(STAGE, 0, confirmed_depth=start.confirmed)
+        if start.at_random:
+            run.note(
+                f"cameras agree on the depth of {start.confirmed:.1%} of the pixels: too few, so "
+                "that Gaussians start at random depths"
+            )
         first, fit = 0, Fit.of(start, _unit(task.shots, start), task.shots.num_views)
     else:
         first, fit = checkpoint.step, Fit.restore(checkpoint.tensors)

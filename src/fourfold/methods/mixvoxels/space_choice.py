@@ -46,6 +46,13 @@ def clear_distance(footage: Footage) -> float:
     return min(nearest_distance(footage), NEAREST * _usual_distance(footage))
 
 
+def guessed_distance(footage: Footage) -> float | None:
+    """Give how far away things are taken to be, where neither bounds nor axes that meet say it."""
+    known = bool(torch.isfinite(footage.bounds).all(1).any())
+    meet = focus_point([row[0] for row in footage.cameras]) is not None
+    return None if known or meet else _usual_distance(footage)
+
+
 def choose_space(footage: Footage, asked: str) -> Space:
     """Choose where the voxels are, or make the space that is asked for; own rules."""
     cameras = [row[0] for row in footage.cameras]

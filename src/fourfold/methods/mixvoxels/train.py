@@ -1,7 +1,7 @@
 """Train mixvoxels: the still voxels on what stands still, then both on all frames."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -29,7 +29,11 @@ from fourfold.methods.mixvoxels.footage import (
 )
 from fourfold.methods.mixvoxels.gaussian_fit import Fit as GaussianFit
 from fourfold.methods.mixvoxels.gaussian_train import STAGE, fit_gaussians, gaussian_objects
-from fourfold.methods.mixvoxels.space_choice import choose_space, nearest_distance
+from fourfold.methods.mixvoxels.space_choice import (
+    choose_space,
+    guessed_distance,
+    nearest_distance,
+)
 from fourfold.methods.mixvoxels.step import Batch, PixelSource, losses, see
 from fourfold.methods.mixvoxels.variation_field import Sightings, train_motion
 from fourfold.methods.mixvoxels.voxel_motion import project_motion
@@ -73,10 +77,14 @@ RATES = (0.3, 1.0)
 
 @dataclass(frozen=True)
 class Material:
-    """All that a training needs beside its fit; the same for every stage."""
+    """All that a training needs beside its fit; the same for every stage.
+
+    `say` is told what there is to know about the result.
+    """
 
     footage: Footage
     config: MixVoxelsConfig
+    say: Callable[[str], None]
 
     @cached_property
     def space(self) -> Space:
@@ -128,7 +136,7 @@ class Material:
     @cached_property
     def targets(self) -> DepthTargets | None:
         """Known depths."""
-        return read_depth_targets(self.footage, self.config, self.changing)
+        return read_depth_targets(self.footage, self.config, self.changing, self.say)
 
     @cached_property
     def pixels(self) -> PixelSource:
@@ -179,10 +187,20 @@ def train(capture: Capture, out: Path, config: MixVoxelsConfig, overwrite: bool)
         with run.stopwatch.lap("frames"):
             frames = range(1 if config.static else rig.num_frames)
             store = _store(rig, frames, run)
-        material = Material(read_footage(rig, store, frames), config)
+        material = Material(read_footage(rig, store, frames), config, run.note)
+        _say_what_is_guessed(material)
         for stage in stages:
             _run_stage(stage, material, run)
     return run
+
+
+def _say_what_is_guessed(material: Material) -> None:
+    distance = guessed_distance(material.footage)
+    if distance is not None:
+        material.say(
+            "the cameras look the same way and nothing says how far they see: things are taken to "
+            f"be about {distance:.3g} away, going by the way between the cameras"
+        )
 
 
 def _check_still_target(config: MixVoxelsConfig, rig: Capture) -> None:
@@ -332,10 +350,9 @@ def _begin_moving(fit: Fit, material: Material) -> None:
     mask = _moving_voxels(fit, material) if material.changes else None
     if mask is None or not bool(mask.any()):
         threshold = material.config.voxels.variation_threshold
-        print(
-            f"note: nothing moves: no voxel changes by more than {threshold:g} "
-            "(--voxels.variation-threshold) in every camera",
-            file=sys.stderr,
+        material.say(
+            f"nothing moves: no voxel changes by more than {threshold:g} "
+            "(--voxels.variation-threshold) in every camera"
         )
     else:
         times = [float(frame) for frame in _blocks(int(mask.sum()), material)[0].frames]
@@ -421,6 +438,6 @@ def _step(layers: Sequence[Layer], material: Material) -> None:
 def _save_scene(fit: Fit | GaussianFit, material: Material, run: Run) -> None:
     footage = material.footage
     objects = volume_objects(fit) if isinstance(fit, Fit) else gaussian_objects(fit, footage)
-    scene = finish_scene(objects, footage, material.config)
+    scene = finish_scene(objects, footage, material.config, run.notes)
     check_scene(scene)
     scene.save(run.scene_folder)
