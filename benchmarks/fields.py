@@ -5,7 +5,9 @@
 Both sides interpolate the same samples, 192 on each of 4096 rays of a camera through the cube, with
 two threads, forward and backward: in a voxel grid of 128^3 vertices with 28 channels (`voxel`), and
 the sum of TensoRF's three planes of 128^2 times lines, 16 ranks each (`vm`).
-torch gets the better of its two layouts. Runs alternate, so that a busy machine slows both; figures
+torch gets the better of its two layouts. `drawing` is a picture of 240x135 pixels of a room in
+contracted space, a shell behind haze and a ball that changes, as `draw_rays` and as `render_rays`
+(`plain`) draw it. Runs alternate, so that a busy machine slows both; figures
 are medians. Compilation is not counted, and freed memory is kept, so that fresh pages are not
 either.
 """
@@ -17,6 +19,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -24,13 +27,23 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import grid_sample, normalize
 
-from fourfold.fields import interpolate_rows
+from fourfold.fields import (
+    ContractedSpace,
+    Part,
+    VoxelField,
+    camera_rays,
+    draw_rays,
+    interpolate_rows,
+    render_rays,
+)
 from fourfold.fields.products import Factor, product_sum
+from fourfold.geometry import Camera
 
 THREADS = 2
 RAYS, STEPS = 4096, 192
 VOXELS, VOXEL_CHANNELS = 128, 28
 PLANE, RANKS = 128, 16
+PICTURE, ROOM = (240, 135), 96
 
 Step = Callable[[], Tensor]
 
@@ -125,13 +138,47 @@ def vm_steps(points: Float[Tensor, "S 3"]) -> dict[str, Step]:
     return {"ours": ours} | {name: torchs(layout) for name, layout in layouts.items()}
 
 
+def room_parts() -> list[Part]:
+    """Give a shell with haze before it, and a ball that changes, seen from the middle."""
+    generator = torch.Generator().manual_seed(3)
+    axis = torch.linspace(-1, 1, ROOM)
+    places = torch.stack(torch.meshgrid(axis, axis, axis, indexing="ij"))
+    radii = places.norm(dim=0)
+    ball = (places - torch.tensor([0.0, 0.0, 0.4]).view(3, 1, 1, 1)).norm(dim=0) < 0.1
+    still = VoxelField.at_voxels((radii > 0.4) & (radii < 0.8), degree=1)
+    moving = VoxelField.at_voxels(ball, (0.0, 4.0))
+    for field, density in ((still, torch.where(radii > 0.7, 9.0, 3.0)), (moving, radii * 0 + 6.0)):
+        field.densities.add_(density[field.filled][:, None, None])
+        field.harmonics.normal_(generator=generator)
+    space = ContractedSpace(torch.zeros(3), torch.ones(3))
+    camera = Camera.from_fov(*PICTURE, 70.0)
+    rays = camera_rays(camera, camera.pixel_grid().reshape(-1, 2))
+    return [Part(field, space, field.occupancy(1e-3), rays) for field in (still, moving)]
+
+
+def drawing_steps() -> dict[str, Step]:
+    """Give one picture by who draws it; each returns the colours."""
+    parts, color = room_parts(), torch.zeros(3)
+    times = torch.ones(len(parts[0].rays))
+
+    @torch.inference_mode()
+    def ours() -> Tensor:
+        return draw_rays(parts, 1.0, color).colors
+
+    @torch.inference_mode()
+    def plain() -> Tensor:
+        return render_rays(parts, times, background=color).colors
+
+    return {"ours": ours, "plain": plain}
+
+
 def check_agreement(steps: dict[str, Step]) -> None:
     """Refuse to compare the speed of two that do not do the same."""
     mine = steps["ours"]().to_dense()
     for name, step in steps.items():
         difference = float((step().to_dense() - mine).norm() / mine.norm())
         if not difference < 1e-4:
-            raise SystemExit(f"the gradients of ours and {name} differ by {difference:.2g}")
+            raise SystemExit(f"the results of ours and {name} differ by {difference:.2g}")
 
 
 def measure(steps: dict[str, Step], repeats: int) -> dict[str, float]:
@@ -166,8 +213,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     keep_memory()
     points = ray_samples()
     results = {}
-    for name, steps in {"voxel": voxel_steps, "vm": vm_steps}.items():
-        figures = measure(steps(points), options.repeats)
+    subjects = {"voxel": partial(voxel_steps, points), "vm": partial(vm_steps, points)}
+    for name, steps in (subjects | {"drawing": drawing_steps}).items():
+        figures = measure(steps(), options.repeats)
         print(name + "  " + "  ".join(f"{key} {value:.4g}" for key, value in figures.items()))
         results |= {f"{name}_{key.replace(' ', '_')}_ms": value for key, value in figures.items()}
         results[f"ratio_{name}"] = results.pop(f"{name}_ratio_ms")
