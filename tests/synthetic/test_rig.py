@@ -10,13 +10,13 @@ import torch
 from scipy.spatial import KDTree
 
 from fourfold.capture import open_capture
-from fourfold.geometry import Camera, project_points, unproject_pixels
+from fourfold.geometry import project_points, unproject_pixels
 from fourfold.synthetic import Storage
 from fourfold.synthetic.arena import SECONDS, arena
 from fourfold.synthetic.footage import Filming
 from fourfold.synthetic.renderer import FilmedScene
 from fourfold.synthetic.rig_stage import RigStage, arc
-from fourfold.synthetic.rig_synthesis import llff_row, synthesize_rig
+from fourfold.synthetic.rig_synthesis import synthesize_rig
 from fourfold.synthetic.solids import Solid, block
 from fourfold.synthetic.stage import Actor, Lamp, Panel, Stage, world_camera
 
@@ -140,20 +140,6 @@ def test_the_same_seed_gives_the_same_files_and_compact_ones_are_fewer(folder, t
     assert not fewer - files
     for name in fewer:
         assert (folder / name).read_bytes() == (again / name).read_bytes(), name
-
-
-def test_a_row_of_llff_by_hand():
-    # in (1, 2, 3), looking along the world's x with y down: right is -z
-    pose = torch.tensor([[0.0, 0, -1, 3], [0, 1, 0, -2], [1, 0, 0, -1], [0, 0, 0, 1]])
-    intrinsics = torch.tensor([[50.0, 0, 20], [0, 50, 10], [0, 0, 1]])
-    row = llff_row(Camera(pose, intrinsics, 40, 20), 2.0, 9.0)
-    #           down right back  at  H, W, f
-    assert row[:15].reshape(3, 5).tolist() == [
-        [0, 0, -1, 1, 20],
-        [1, 0, 0, 2, 40],
-        [0, -1, 0, 3, 50],
-    ]
-    assert row[15:].tolist() == [2, 9]
 
 
 def test_arenas_few_cameras_are_far_apart_and_do_not_hold_the_tested_one(rig):

@@ -71,6 +71,20 @@ def test_a_row_of_llff():
     assert rows.tolist() == [expected]
 
 
+def test_a_row_of_llff_of_a_turned_camera():
+    # in (1, 2, 3), looking along the world's x with y down: right is -z
+    pose = torch.tensor([[0.0, 0, -1, 3], [0, 1, 0, -2], [1, 0, 0, -1], [0, 0, 0, 1]])
+    intrinsics = torch.tensor([[50.0, 0, 20], [0, 50, 10], [0, 0, 1]])
+    (row,) = poses_bounds_rows([Camera(pose, intrinsics, 40, 20)], [(2.0, 9.0)])
+    #           down right back  at  H, W, f
+    assert row[:15].reshape(3, 5).tolist() == [
+        [0, 0, -1, 1, 20],
+        [1, 0, 0, 2, 40],
+        [0, -1, 0, 3, 50],
+    ]
+    assert row[15:].tolist() == [2, 9]
+
+
 def test_a_model_is_copied_and_bounds_come_with_it(tmp_path):
     source = tmp_path / "source"
     names = ("a.png", "b.png", "c.png")

@@ -23,6 +23,9 @@ from fourfold.geometry import Camera, transform_points
 _MAX_TURN = 2.0
 _MAX_SHIFT = 0.1
 
+MOST_WEIGHT = 2.0
+"""DS-NeRF's weight of a key point that is seen just where it should be."""
+
 
 def read_key_points(
     folder: Path, cameras: Mapping[str, Camera], only: Collection[str] | None = None
@@ -165,7 +168,7 @@ def _key_points(
     kept &= torch.from_numpy(counted[image.rows])
     seen, depths, errors = seen[kept], placed[kept, 2] * scale, (seen - ideal).norm(dim=1)[kept]
     mean = errors.mean().clamp(min=1e-6) if len(errors) else 1.0
-    weights = 2 * torch.exp(-((errors / mean) ** 2))
+    weights = MOST_WEIGHT * torch.exp(-((errors / mean) ** 2))
     frames = torch.zeros(len(errors), dtype=torch.int64)
     return KeyPoints(seen.float(), depths.float(), frames, weights.float(), errors.float())
 

@@ -4,6 +4,7 @@ from fourfold.fields.compositing import accumulate, distortion_loss, ray_weights
 from fourfold.fields.depth_losses import expected_depth_loss, ray_distribution_loss
 from fourfold.fields.drawing import RayPicture, draw_rays
 from fourfold.fields.field import Field
+from fourfold.fields.grids import grid_vertices
 from fourfold.fields.hex_plane import HexPlaneField
 from fourfold.fields.interpolation import interpolate_rows, number_rows, time_keys
 from fourfold.fields.merging import merge_samples
@@ -46,6 +47,7 @@ __all__ = [
     "expected_depth_loss",
     "ray_distribution_loss",
     "dilated",
+    "grid_vertices",
     "occupied",
     "ray_weights",
     "MIN_WEIGHT",

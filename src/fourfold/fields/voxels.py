@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from fourfold.fields.field import Field
+from fourfold.fields.grids import grid_vertices
 from fourfold.fields.interpolation import Keys, interpolate_rows, number_rows, time_keys
 from fourfold.fields.occupancy import dilated
 from fourfold.fields.shading import shade
@@ -184,14 +185,10 @@ class VoxelField(Field):
         """Give the field without the rows of the vertices that are not kept."""
         return self.refilled(self.filled & keep)
 
-    def grown(self, more: Bool[Tensor, "X Y Z"]) -> Self:
-        """Give the field with more vertices filled; the new rows are fresh."""
-        return self.refilled(self.filled | more)
-
     @torch.no_grad()
     def upsampled(self, resolution: tuple[int, int, int]) -> Self:
         """Give the same field on another grid, filled wherever this one is."""
-        points = _vertices(resolution, self.filled.device)
+        points = grid_vertices(resolution, self.filled.device).view(-1, 3)
         shares = self._still_values(torch.ones_like(self.densities[:, :1]), points).squeeze(1)
         covered = shares > _LEAST_SHARE
         points = points[covered]
@@ -267,12 +264,6 @@ class VoxelField(Field):
         )
         scale, shift = config["scale"], config["shift"]
         return cls(filled.to(densities.device), densities, harmonics, times, scale, shift)
-
-
-def _vertices(resolution: tuple[int, int, int], device: torch.device) -> Float[Tensor, "N 3"]:
-    """List the vertices of a grid in its order, as points of the cube."""
-    axes = [torch.linspace(0.0, 1.0, size, device=device) for size in resolution]
-    return torch.stack(torch.meshgrid(*axes, indexing="ij"), dim=-1).view(-1, 3)
 
 
 def _halved_if_exact(rows: Float[Tensor, "M T C"]) -> Float[Tensor, "M T C"]:

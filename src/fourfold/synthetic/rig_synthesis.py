@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from fourfold.capture.poses_bounds_writing import poses_bounds_rows
 from fourfold.files import replace_folder
-from fourfold.geometry import Camera
 from fourfold.synthetic.footage import Filming, noise_seeds
 from fourfold.synthetic.renderer import FilmedScene
 from fourfold.synthetic.rig_stage import RigStage
@@ -109,8 +109,9 @@ class _Shoot:
         return self.folder / what / name / self.frames[frame]
 
     def _write_cameras(self) -> None:
-        rows = [llff_row(camera, *self._bounds(name)) for name, camera in self.cameras.items()]
-        np.save(self.folder / "poses_bounds.npy", np.stack(rows), allow_pickle=False)
+        bounds = [self._bounds(name) for name in self.cameras]
+        rows = poses_bounds_rows(list(self.cameras.values()), bounds)
+        np.save(self.folder / "poses_bounds.npy", rows, allow_pickle=False)
 
     def _bounds(self, name: str) -> tuple[float, float]:
         near, far = self.bounds[name]
@@ -137,17 +138,3 @@ class _Shoot:
                 "cameras": cameras,
             },
         )
-
-
-def llff_row(camera: Camera, near: float, far: float) -> Float[np.ndarray, "17"]:
-    """Give a camera's row of LLFF's `poses_bounds.npy`, float64.
-
-    A 3x5 matrix row by row, then near and far. Its columns: the camera's axes down, right and back
-    in the world, its position, and (height, width, focal length in pixels).
-    """
-    pose = camera.camera_from_world.double().numpy()
-    right, down, forward = pose[:3, :3]
-    position = -pose[:3, :3].T @ pose[:3, 3]
-    size = np.array([camera.height, camera.width, camera.focal[0]])
-    matrix = np.stack((down, right, -forward, position, size), 1)
-    return np.concatenate((matrix.ravel(), (near, far)))

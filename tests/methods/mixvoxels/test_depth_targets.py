@@ -1,6 +1,5 @@
 """Known depths: maps, key points, a still model; only of what stands still."""
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -119,23 +118,23 @@ def test_depth_only_of_what_changes_is_refused(footage: Footage, tmp_path: Path)
 # Key points
 
 
-def key_points(depths: list[float], errors: list[float]) -> KeyPoints:
+def key_points(depths: list[float], errors: list[float], weights: list[float]) -> KeyPoints:
     count = len(depths)
     pixels = torch.stack((torch.arange(count) + 0.25, torch.full((count,), 3.0)), 1)
-    frames, weights = torch.zeros(count, dtype=torch.int64), torch.ones(count)
-    return KeyPoints(pixels, torch.tensor(depths), frames, weights, torch.tensor(errors))
+    columns = (torch.tensor(column) for column in (weights, errors))
+    return KeyPoints(pixels, torch.tensor(depths), torch.zeros(count, dtype=torch.int64), *columns)
 
 
 def test_key_points_are_believed_by_their_errors(footage: Footage, monkeypatch: pytest.MonkeyPatch):
-    known = {"cam01": key_points([2.0, 4.0, 5.0], [1.0, 1.0, 4.0]), "cam04": KeyPoints.none()}
+    points = key_points([2.0, 4.0, 5.0], [1.0, 1.0, 4.0], [2.0, 1.0, 0.5])
+    known = {"cam01": points, "cam04": KeyPoints.none()}
     monkeypatch.setattr(depth_targets, "read_key_points", lambda *_: known)
     monkeypatch.setattr(depth_targets, "find_points", lambda *_: Path("model"))
     targets = require(read(footage, "colmap:model"))
     assert targets.views.tolist() == [1, 1, 1]
     assert targets.depths.tolist() == [2.0, 4.0, 5.0]
     # errors of 1/2 and 2 means; the depth is as uncertain, 0.05 at the mean
-    expected = torch.tensor([math.exp(-0.25), math.exp(-0.25), math.exp(-4.0)])
-    assert_close(targets.confidences, expected)
+    assert targets.confidences.tolist() == [1.0, 0.5, 0.25]  # DS-NeRF's weights go up to 2
     assert_close(targets.stds, 0.05 * torch.tensor([0.5 * 2.0, 0.5 * 4.0, 2.0 * 5.0]))
     changing = unchanging()
     changing[1][3, 1] = True

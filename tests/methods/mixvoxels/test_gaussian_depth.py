@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from fourfold.geometry import Camera
-from fourfold.methods.mixvoxels.gaussian_depth import against, still_depths
+from fourfold.methods.mixvoxels.gaussian_depth import against, sweep_depths
 from fourfold.training import Progress
 from tests.methods.mixvoxels.ballroom import cameras, shots, still
 
@@ -15,7 +15,7 @@ from tests.methods.mixvoxels.ballroom import cameras, shots, still
 @pytest.fixture(scope="module")
 def depths() -> list[torch.Tensor]:
     with Progress(5, "", enabled=False) as bar:
-        return still_depths(shots(1), bar)
+        return sweep_depths(shots(1), bar)
 
 
 def test_most_of_a_room_is_found_and_is_right(depths: list[torch.Tensor]):

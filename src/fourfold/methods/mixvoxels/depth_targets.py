@@ -12,6 +12,7 @@ from torch import Tensor
 
 from fourfold.capture import KeyPoints, read_key_points
 from fourfold.capture.depths import read_depth
+from fourfold.capture.key_points import MOST_WEIGHT
 from fourfold.errors import InputError, UsageError
 from fourfold.geometry import Camera, project_points
 from fourfold.methods.mixvoxels.config import MixVoxelsConfig
@@ -24,7 +25,7 @@ from fourfold.methods.mixvoxels.depth_source import (
     names_model,
 )
 from fourfold.methods.mixvoxels.footage import Footage
-from fourfold.methods.mixvoxels.gaussian_depth import still_depths
+from fourfold.methods.mixvoxels.gaussian_depth import sweep_depths
 from fourfold.methods.mixvoxels.gaussian_shots import read_shots
 from fourfold.scene import Scene
 from fourfold.training import Progress
@@ -141,10 +142,10 @@ def _of_map(
 
 
 def _of_sweep(footage: Footage, config: MixVoxelsConfig) -> DepthTargets:
-    """Sweep planes through the training cameras themselves; see `still_depths`."""
+    """Sweep planes through the training cameras themselves; see `sweep_depths`."""
     shots = read_shots(footage)
     with Progress(shots.num_views, "sweeping depths") as bar:
-        depths = still_depths(shots, bar)
+        depths = sweep_depths(shots, bar)
     cameras = [row[0] for row in footage.cameras]
     return _join(
         [
@@ -169,8 +170,8 @@ def _of_key_points(footage: Footage, model: Path, config: MixVoxelsConfig) -> De
     """Take the key points of a COLMAP model, less sure where they are reprojected badly.
 
     Only points that at least two training cameras see: held-out ones have no say.
-    After DS-NeRF (Deng et al. 2022): the confidence falls with the reprojection error e as
-    exp(-(e / mean e)^2), and the depth is as uncertain as the error is large.
+    After DS-NeRF (Deng et al. 2022): the confidence is its weight, and the depth is as uncertain
+    as the reprojection error is large.
     """
     capture = footage.capture
     names = [capture.views[view] for view in footage.views]
@@ -188,7 +189,7 @@ def _of_key_points(footage: Footage, model: Path, config: MixVoxelsConfig) -> De
                 keys.pixels,
                 keys.depths,
                 config.depth_loss.std * keys.depths * ratio.clamp(0.5, 3.0),
-                torch.exp(-ratio.square()),
+                keys.weights / MOST_WEIGHT,
             )
         )
     return _join(parts)

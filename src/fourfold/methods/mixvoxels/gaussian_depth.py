@@ -29,7 +29,7 @@ FEWEST_WITNESSES = 2
 """Other cameras that must confirm a depth, where there are so many."""
 
 
-def still_depths(shots: Shots, progress: Progress) -> list[Float[Tensor, "h w"]]:
+def sweep_depths(shots: Shots, progress: Progress) -> list[Float[Tensor, "h w"]]:
     """Find each view's depth without what moves; NaN where no other camera confirms it.
 
     Own: plane sweep with semi-global matching per view, then a vote of all other views, after the

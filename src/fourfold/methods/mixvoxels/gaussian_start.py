@@ -9,7 +9,7 @@ from scipy.spatial import KDTree
 from torch import Tensor
 
 from fourfold.geometry import unproject_pixels
-from fourfold.methods.mixvoxels.gaussian_depth import still_depths
+from fourfold.methods.mixvoxels.gaussian_depth import sweep_depths
 from fourfold.methods.mixvoxels.gaussian_hull import Silhouettes, carve, paint
 from fourfold.methods.mixvoxels.gaussian_lenses import room_before
 from fourfold.methods.mixvoxels.gaussian_shots import Shots
@@ -65,7 +65,7 @@ def start_gaussians(shots: Shots, max_gaussians: int, seed: int, progress: Progr
 
     `progress` counts views and then key frames: `start_steps` of them.
     """
-    depths = still_depths(shots, progress)
+    depths = sweep_depths(shots, progress)
     confirmed = float(torch.cat([depth.isfinite().flatten() for depth in depths]).float().mean())
     places = depths
     if confirmed < LEAST_CONFIRMED:

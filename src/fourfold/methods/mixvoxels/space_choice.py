@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fourfold.errors import InputError
-from fourfold.fields import BoxSpace, ContractedSpace, NdcSpace, Space
+from fourfold.fields import BoxSpace, ContractedSpace, NdcSpace, Space, grid_vertices
 from fourfold.geometry import Camera, focus_point, project_points
 from fourfold.methods.mixvoxels.footage import Footage
 
@@ -172,9 +172,7 @@ def _box(cameras: list[Camera], near: float, far: float) -> BoxSpace:
     """Make the smallest upright box around all places that two cameras or more see."""
     corners = _frustum_corners(cameras, near, far)
     low, high = corners.amin(0), corners.amax(0)
-    axes = [torch.linspace(0.0, 1.0, _PROBES)] * 3
-    cube = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
-    points = low + cube * (high - low)
+    points = low + grid_vertices([_PROBES] * 3).view(-1, 3) * (high - low)
     seen = torch.zeros(len(points), dtype=torch.int32)
     for camera in cameras:
         pixels, depth = project_points(camera, points)

@@ -11,7 +11,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from fourfold.fields import Rays, RowAdam, Samples, Space, interpolate_rows, sample_rays
+from fourfold.fields import (
+    Rays,
+    RowAdam,
+    Samples,
+    Space,
+    grid_vertices,
+    interpolate_rows,
+    sample_rays,
+)
 from fourfold.fields.occupancy import dilated
 from fourfold.methods.mixvoxels.footage import Footage
 from fourfold.methods.mixvoxels.voxel_motion import BEHIND
@@ -136,7 +144,6 @@ def _moving(
     logits: Float[Tensor, "M 1 1"], coarse: tuple[int, int, int], resolution: tuple[int, int, int]
 ) -> Bool[Tensor, "X Y Z"]:
     """Ask the field at the vertices of the fine grid, and take the neighbours too."""
-    axes = [torch.linspace(0.0, 1.0, count) for count in resolution]
-    points = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).view(-1, 3)
+    points = grid_vertices(resolution).view(-1, 3)
     values = interpolate_rows(None, logits, points, resolution=coarse).view(resolution)
     return dilated(values > 0.0)

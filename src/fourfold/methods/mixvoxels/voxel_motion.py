@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fourfold.fields import Space
+from fourfold.fields import Space, grid_vertices
 from fourfold.geometry import Camera, project_points
 
 DISSENT = 0.15
@@ -22,8 +22,7 @@ _CHUNK = 1 << 18
 
 def voxel_centers(space: Space, resolution: Sequence[int]) -> Float[Tensor, "X Y Z 3"]:
     """Give the world places of the vertices of a grid over the cube."""
-    axes = [torch.linspace(0.0, 1.0, count) for count in resolution]
-    cube = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1)
+    cube = grid_vertices(resolution)
     return space.to_world(cube.reshape(-1, 3)).reshape(cube.shape)
 
 
