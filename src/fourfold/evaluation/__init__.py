@@ -8,6 +8,7 @@ from fourfold.evaluation.contact_sheet import contact_sheet
 from fourfold.evaluation.covisibility import covisibility_mask, covisible_by_flow
 from fourfold.evaluation.depth_metrics import depth_error, ssimae, ssimse
 from fourfold.evaluation.flip import flip, has_flip
+from fourfold.evaluation.frame_file import FrameFile
 from fourfold.evaluation.jod import has_jod, jod
 from fourfold.evaluation.lpips import Lpips
 from fourfold.evaluation.masked_ssim import masked_ssim
@@ -51,6 +52,7 @@ from fourfold.evaluation.tracks import (
 __all__ = [
     "Card",
     "Curve",
+    "FrameFile",
     "Lpips",
     "Picture",
     "PredictedTracks",

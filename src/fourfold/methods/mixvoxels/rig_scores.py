@@ -14,6 +14,7 @@ from torch import Tensor
 from fourfold.capture import Capture, KeyPoints
 from fourfold.errors import InputError
 from fourfold.evaluation import (
+    FrameFile,
     Lpips,
     depth_error,
     flip,
@@ -102,24 +103,24 @@ def score_view(
     """
     parts = has_parts(view.scene)
     median = view.median() if parts else None
-    records, shown, filmed = [], [], []
-    for frame in range(view.num_frames):
-        drawn = _draw(view, frame)
-        target = view.image(frame)
-        record = _score_picture(drawn["rgb"], target, lpips if frame % EVERY == 0 else None, frame)
-        record |= _score_depth(view, frame, drawn["depth"])
-        if median is not None:
-            record |= _score_motion(view, frame, drawn["objects"], target, median)
-        elif view.num_frames > 1:
-            record |= _score_no_motion(view, frame)
-        records.append(record)
-        if has_jod() and view.num_frames > 1:
-            shown.append(_bytes(drawn["rgb"]))
-            filmed.append(_bytes(target))
-        advance()
-    figures = mean_of_records(records)
-    if shown:
-        figures["jod"] = jod(torch.stack(shown), torch.stack(filmed), view.scene.fps)
+    records = []
+    with FrameFile() as shown, FrameFile() as filmed:
+        for frame in range(view.num_frames):
+            drawn, target = _draw(view, frame), view.image(frame)
+            record = _score_picture(drawn["rgb"], target, lpips, frame)
+            record |= _score_depth(view, frame, drawn["depth"])
+            if median is not None:
+                record |= _score_motion(view, frame, drawn["objects"], target, median)
+            elif view.num_frames > 1:
+                record |= _score_no_motion(view, frame)
+            records.append(record)
+            if has_jod() and view.num_frames > 1:
+                shown.append(_bytes(drawn["rgb"]))
+                filmed.append(_bytes(target))
+            advance()
+        figures = mean_of_records(records)
+        if len(shown):
+            figures["jod"] = jod(shown.video(), filmed.video(), view.scene.fps)
     if median is not None and len(view.scene.rig[view.name]) == 1:
         figures["psnr_static"] = _score_still(view, still_target, median)
     return {key: value for key, value in figures.items() if value == value}
@@ -137,7 +138,7 @@ def _score_picture(
     frame: int,
 ) -> Record:
     record = {"psnr": float(psnr(image, target)), "ssim": float(ssim(image, target))}
-    if lpips is not None:
+    if frame % EVERY == 0 and lpips is not None:
         record["lpips"] = float(lpips(image, target))
     if frame % EVERY == 0 and has_flip():
         record["flip"] = flip(image, target)
