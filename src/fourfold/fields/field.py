@@ -8,8 +8,10 @@ from typing import Any, ClassVar, Self
 from jaxtyping import Float
 from torch import Tensor
 
+from fourfold.fields.kinds import Kinds
+
 # Every kind of field by its name in saved scenes.
-_KINDS: dict[str, type[Field]] = {}
+_KINDS: Kinds[Field] = Kinds("field")
 
 
 class Field(ABC):
@@ -24,7 +26,7 @@ class Field(ABC):
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
         if "kind" in vars(cls):  # what several kinds have in common is none
-            _KINDS[cls.kind] = cls
+            _KINDS.add(cls)
 
     @property
     @abstractmethod
@@ -95,7 +97,4 @@ class Field(ABC):
         Raises:
             ValueError: an unknown kind, or tensors that do not make up that kind.
         """
-        kind = config.get("kind")
-        if kind not in _KINDS:
-            raise ValueError(f"unknown kind of field {kind!r}; known are {sorted(_KINDS)}")
-        return _KINDS[kind].rebuild(config, tensors)
+        return _KINDS.named(config).rebuild(config, tensors)

@@ -10,11 +10,12 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from fourfold.fields.kinds import Kinds
 from fourfold.fields.rays import Paths, Rays
 from fourfold.geometry import transform_points
 
 # Every kind of space by its name in saved scenes.
-_KINDS: dict[str, type[Space]] = {}
+_KINDS: Kinds[Space] = Kinds("space")
 
 # How near to infinity (in cubes from the face where it lies) points come back as finite ones.
 _HORIZON = 1e-6
@@ -36,7 +37,7 @@ class Space(ABC):
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        _KINDS[cls.kind] = cls
+        _KINDS.add(cls)
 
     @abstractmethod
     def to_cube(self, points: Float[Tensor, "N 3"]) -> Float[Tensor, "N 3"]:
@@ -75,13 +76,7 @@ class Space(ABC):
         Raises:
             ValueError: an unknown kind, or tensors that do not make up that kind.
         """
-        kind = config.get("kind")
-        if kind not in _KINDS:
-            raise ValueError(f"unknown kind of space {kind!r}; known are {sorted(_KINDS)}")
-        names = {field.name for field in fields(_KINDS[kind])}
-        if names != tensors.keys():
-            raise ValueError(f"a {kind} space has {sorted(names)}, not {sorted(tensors)}")
-        return _KINDS[kind](**tensors)
+        return _KINDS.build(config, tensors)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,10 +11,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from fourfold.fields.kinds import Kinds
 from fourfold.scene.gaussians import Gaussians
 
 # Every kind of motion by its name in saved scenes.
-_KINDS: dict[str, type[Motion]] = {}
+_KINDS: Kinds[Motion] = Kinds("motion")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +31,7 @@ class Motion(ABC):
 
     def __init_subclass__(cls, **arguments: Any) -> None:
         super().__init_subclass__(**arguments)
-        _KINDS[cls.kind] = cls
+        _KINDS.add(cls)
 
     @abstractmethod
     def apply(self, gaussians: Gaussians, time: float, binding: Any = None) -> Gaussians:
@@ -94,13 +95,7 @@ class Motion(ABC):
         Raises:
             ValueError: an unknown kind, or tensors that do not make up that kind.
         """
-        kind = config.get("kind")
-        if kind not in _KINDS:
-            raise ValueError(f"unknown kind of motion {kind!r}; known are {sorted(_KINDS)}")
-        names = {field.name for field in fields(_KINDS[kind]) if field.init}
-        if names != tensors.keys():
-            raise ValueError(f"a {kind} motion has {sorted(names)}, not {sorted(tensors)}")
-        return _KINDS[kind](**tensors)
+        return _KINDS.build(config, tensors)
 
 
 @dataclass(frozen=True, eq=False)
