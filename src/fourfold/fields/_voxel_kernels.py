@@ -21,6 +21,7 @@ from fourfold.kernels.simd import LANES, broadcast, claim, load_until, prefetch,
 
 CHUNK = 1024  # samples or entries of one task
 SLAB = 4  # planes of one task; samples between two slabs are visited twice
+STRIP = 4  # rows along z, side by side in a plane, whose samples are visited together
 BATCH = 64  # samples whose entries are listed before they are used
 MOST = 16  # entries of a sample: eight corners, two keys
 AHEAD = 6  # samples whose rows are fetched before their turn
@@ -145,19 +146,31 @@ def _sum_rows(rows, channels, entries, weights, counts, number, empty, values, f
 
 
 @kernel
-def list_by_plane(points, size_x, starts, order):
-    """Sort the samples by the plane before them, stably; starts (size_x + 1) is zero at first."""
-    samples = uintp(points.shape[0] // 3)
+def list_by_plane(points, size_x, size_y, starts, order):
+    """Sort the samples by the plane before them, within one by STRIPs of rows along z, stably.
+
+    Samples of a strip find what they share in a cache. starts (size_x + 1) is where a plane begins.
+    """
+    samples, strips = uintp(points.shape[0] // 3), uintp((size_y + STRIP - 1) // STRIP)
+    ends = np.zeros(uintp(size_x) * strips + uintp(1), np.int64)
     for s in range(samples):
-        x, _ = cell(points[uintp(3) * s], size_x)
-        starts[x + uintp(1)] += 1
-    for x in range(uintp(size_x)):
-        starts[x + uintp(1)] += starts[x]
-    ends = starts.copy()
+        ends[_strip(points, s, size_x, size_y, strips) + uintp(1)] += 1
+    for strip in range(uintp(size_x) * strips):
+        ends[strip + uintp(1)] += ends[strip]
+    for x in range(uintp(size_x + 1)):
+        starts[x] = ends[x * strips]
     for s in range(samples):
-        x, _ = cell(points[uintp(3) * s], size_x)
-        order[ends[x]] = s
-        ends[x] += 1
+        strip = _strip(points, s, size_x, size_y, strips)
+        order[ends[strip]] = s
+        ends[strip] += 1
+
+
+@kernel
+def _strip(points, s, size_x, size_y, strips):
+    """Return the number of a sample's strip, those of a plane one after the other."""
+    x, _ = cell(points[uintp(3) * s], size_x)
+    y, _ = cell(points[uintp(3) * s + uintp(1)], size_y)
+    return x * strips + y // uintp(STRIP)
 
 
 @kernel

@@ -145,9 +145,9 @@ def _row_gradient(
     """Return the rows and keys (2,E) that were touched, in order, and their gradients (E,C)."""
     num_rows, num_keys, channels = shape
     planes = request.size[0]
-    starts = np.zeros(planes + 1, np.int64)
+    starts = np.empty(planes + 1, np.int64)
     order = np.empty(len(request.points) // 3, np.uint32)
-    kernels.list_by_plane(request.points, planes, starts, order)
+    kernels.list_by_plane(request.points, *request.size[:2], starts, order)
     marks = np.zeros(num_rows * num_keys, np.uint8)
     slabs = -(-planes // kernels.SLAB)
     ranges, counts = np.empty(2 * slabs, np.int64), np.empty(slabs, np.int64)
