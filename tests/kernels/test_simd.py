@@ -105,6 +105,17 @@ def test_claim_counts_up():
 
 
 @njit
+def _take_many(counter):
+    return simd.claim_many(counter, uintp(3)), simd.claim_many(counter, uintp(2))
+
+
+def test_claim_many_takes_a_stretch():
+    counter = np.full(1, 5, np.int64)
+    assert _take_many(counter) == (5, 8)
+    assert counter[0] == 10
+
+
+@njit
 def _part(a, out):
     simd.store_until(out, uintp(2), uintp(7), simd.load_until(a, uintp(1), uintp(4)))
 
