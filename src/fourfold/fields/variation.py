@@ -43,7 +43,7 @@ def add_voxel_variation(
     gradient `interpolate_rows` leaves; it is changed in place, or replaced where an entry stood
     there twice. Own kernel; CPU and float32 (elsewhere in plain torch, over all rows).
     """
-    if rows.grad is None:
+    if rows.grad is None or not (space_weight or time_weight):
         return
     entries, values = sparse_rows(rows.grad)
     if rows.device.type != "cpu" or rows.dtype != torch.float32:

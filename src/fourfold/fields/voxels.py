@@ -104,6 +104,11 @@ class VoxelField(Field):
         moments = torch.tensor(times, dtype=torch.float32, device=filled.device)
         return cls(filled, zeros[..., :1].clone(), zeros, moments, float(longest), shift)
 
+    def density_of(self, alpha: float) -> float:
+        """Give the number in `densities` with which a voxel has this alpha."""
+        thickness = -np.log1p(-alpha) * max(self.resolution) / self.scale
+        return float(np.log(np.expm1(thickness))) - self.shift
+
     @property
     def resolution(self) -> tuple[int, int, int]:
         x, y, z = self.filled.shape

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from fourfold.geometry import Camera, look_at, unproject_pixels
-from fourfold.methods.mixvoxels.gaussian_shots import Shots
 from fourfold.methods.mixvoxels.gaussian_start import Start
+from fourfold.methods.mixvoxels.shots import Shots
 from fourfold.scene import Gaussians, SpacetimeMotion
 from tests.estimators.scenes import room
 

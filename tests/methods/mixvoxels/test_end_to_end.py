@@ -11,9 +11,12 @@ import torch
 import fourfold as ff
 from fourfold.capture import Capture
 from fourfold.errors import UsageError
-from fourfold.methods.mixvoxels import gaussian_start, gaussian_train, train
+from fourfold.fields import RayColors
+from fourfold.methods.mixvoxels import descent, gaussian_start, gaussian_train, moving_stage
 from fourfold.methods.mixvoxels.config import MixVoxelsConfig, VoxelConfig
+from fourfold.methods.mixvoxels.fit import Fit
 from fourfold.methods.mixvoxels.gaussian_config import GaussianConfig
+from fourfold.methods.mixvoxels.step import Batch
 from fourfold.scene import Scene
 from fourfold.training import Run
 from tests.methods.mixvoxels.yard import (
@@ -114,15 +117,15 @@ def test_a_stopped_training_goes_on_to_the_same_scene(
     yard: Capture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stopped_at: int
 ):
     ff.train("mixvoxels", yard, out=tmp_path / "whole", config=SHORT)
-    descend, steps = train._descend, []
+    see, steps = descent.see, []
 
     def watched(*arguments, **more):
         steps.append(len(steps))
         if len(steps) == stopped_at:
             raise StoppedError
-        return descend(*arguments, **more)
+        return see(*arguments, **more)
 
-    monkeypatch.setattr(train, "_descend", watched)
+    monkeypatch.setattr(descent, "see", watched)
     monkeypatch.setattr("fourfold.training.watch.CHECKPOINT_SECONDS", 0.0)
     with pytest.raises(StoppedError):
         ff.train("mixvoxels", yard, out=tmp_path / "run", config=SHORT)
@@ -274,15 +277,17 @@ def test_where_nothing_moves_all_steps_are_spent_on_what_stands_still(
             first = (rig / "frames" / name / "0001.png").read_bytes()
             for frame in (2, 3):
                 (rig / "frames" / name / f"000{frame}.png").write_bytes(first)
-    descend, nothing = train._descend, torch.zeros(32, 32, 32, dtype=torch.bool)
+    see, nothing = descent.see, torch.zeros(32, 32, 32, dtype=torch.bool)
     steps = []
 
-    def counted(*arguments: Any, **more: Any) -> dict[str, float]:
-        steps.append(more["only_still"])
-        return descend(*arguments, **more)
+    def counted(
+        fit: Fit, batch: Batch, random: torch.Generator, guided: bool, only_still: bool
+    ) -> RayColors:
+        steps.append(only_still)
+        return see(fit, batch, random, guided, only_still)
 
-    monkeypatch.setattr(train, "_descend", counted)
-    monkeypatch.setattr(train, "project_motion", lambda *_: nothing)
+    monkeypatch.setattr(descent, "see", counted)
+    monkeypatch.setattr(moving_stage, "project_motion", lambda *_: nothing)
     run = ff.train("mixvoxels", open_yard(rig), out=tmp_path / "run", config=SHORT)
     assert steps == [True] * SHORT.size.iterations
     scene = Scene.load(run.scene_folder)

@@ -6,7 +6,7 @@ from torch.testing import assert_close
 
 from fourfold.fields import BoxSpace, ContractedSpace, NdcSpace, Space, VoxelField
 from fourfold.methods.mixvoxels.finish import volume_objects
-from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer, grid_of
+from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer, coarsened, grid_of
 from fourfold.training import flatten, unflatten
 
 BOX = BoxSpace(torch.zeros(3), torch.tensor([4.0, 2.0, 1.0]))
@@ -156,3 +156,25 @@ def test_movers_of_which_nothing_is_seen_are_no_object():
     assert fit.moving is not None
     fit.moving.voxels.densities.detach().fill_(-20.0)
     assert [item.name for item in volume_objects(fit)] == ["background"]
+
+
+def test_a_coarser_grid_covers_the_voxels_of_a_finer_one():
+    fine = torch.zeros(12, 8, 10, dtype=torch.bool)
+    fine[9, 2, 4] = True
+    coarse = coarsened(fine, (6, 4, 5))
+    covered = VoxelField.at_voxels(coarse).upsampled((12, 8, 10)).filled
+    assert bool(covered[9, 2, 4])
+    assert 0.0 < float(covered.float().mean()) < 0.5
+
+
+def test_movers_become_finer_only_where_they_may_be():
+    movable = torch.zeros(12, 8, 10, dtype=torch.bool)
+    movable[4:9, 2:5, 3:7] = True
+    coarse = coarsened(movable, (6, 4, 5))
+    moving = Layer(VoxelField.at_voxels(coarse, [0.0, 1.0]), coarse)
+    fit = Fit(BOX, layer_with_a_block(), moving, movable)
+    restored = Fit.restore(BOX, unflatten(flatten(fit.tensors())))
+    restored.refine_movers((12, 8, 10))
+    assert restored.moving is not None
+    assert torch.equal(restored.moving.voxels.filled, movable)
+    assert restored.moving.voxels.densities.shape == (int(movable.sum()), 2, 1)

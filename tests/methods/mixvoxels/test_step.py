@@ -14,7 +14,7 @@ from fourfold.methods.mixvoxels.depth_targets import DepthTargets, read_depth_ta
 from fourfold.methods.mixvoxels.finish import still_depths
 from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer
 from fourfold.methods.mixvoxels.footage import Footage
-from fourfold.methods.mixvoxels.step import Batch, PixelSource, losses, see
+from fourfold.methods.mixvoxels.step import SPARSITY, Batch, PixelSource, losses, see
 from fourfold.training import generator
 from tests.methods.mixvoxels.yard import (
     HEIGHT,
@@ -203,3 +203,19 @@ def test_wrong_depths_move_it_away(footage: Footage, targets: DepthTargets):
     wrong = replace(targets, depths=0.7 * targets.depths)
     right, moved = (train(footage, each, DepthConfig(weight=1.0)) for each in (targets, wrong))
     assert moved > right + 0.1
+
+
+def test_movers_that_take_light_cost_something(footage: Footage):
+    fit = dense_fit()
+    fit.moving = Layer(VoxelField.at_voxels(torch.ones(GRID, dtype=torch.bool), [0.0, 1.0]))
+    batch = known_batch(footage, None)
+    seen = see(fit, batch, torch.Generator().manual_seed(0), guided=False)
+    cost = losses(seen, batch, DepthConfig())["sparsity"]
+    taken = float(seen.part_alphas[:, 1].detach().mean())
+    assert float(cost.detach()) == pytest.approx(SPARSITY * taken)
+    cost.backward()
+    gradient = fit.moving.voxels.densities.grad
+    assert gradient is not None
+    slopes = gradient.coalesce().values()
+    assert float(slopes.min()) > -1e-9
+    assert float(slopes.max()) > 0.0

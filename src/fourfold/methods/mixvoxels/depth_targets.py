@@ -26,7 +26,7 @@ from fourfold.methods.mixvoxels.depth_source import (
 )
 from fourfold.methods.mixvoxels.footage import Footage
 from fourfold.methods.mixvoxels.gaussian_depth import sweep_depths
-from fourfold.methods.mixvoxels.gaussian_shots import read_shots
+from fourfold.methods.mixvoxels.shots import read_shots
 from fourfold.scene import Scene
 from fourfold.training import Progress
 

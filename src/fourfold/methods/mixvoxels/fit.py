@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
+from torch.nn.functional import adaptive_max_pool3d
 
 from fourfold.fields import Part, RayColors, Rays, RowAdam, Space, VoxelField, dilated
 
@@ -143,11 +144,15 @@ class Layer:
 
 @dataclass
 class Fit:
-    """The voxels of a scene: the still ones, and the moving ones once it is known which move."""
+    """The voxels of a scene: the still ones, and the moving ones once it is known which move.
+
+    `movable` says which voxels of the finest grid those are; they begin on a coarser one.
+    """
 
     space: Space
     still: Layer
     moving: Layer | None = None
+    movable: Bool[Tensor, "X Y Z"] | None = None
 
     @property
     def layers(self) -> list[Layer]:
@@ -166,16 +171,33 @@ class Fit:
             own = (seen.owners == number) & (seen.weights > PRUNE_WEIGHT)
             layer.note(seen.samples.points[own], seen.weights[own])
 
+    def refine_movers(self, resolution: tuple[int, int, int]) -> None:
+        """Go on with a finer grid of moving voxels."""
+        assert self.moving is not None
+        assert self.movable is not None
+        self.moving.upsample(resolution)
+        if self.movable.shape == resolution:
+            self.moving.replace(self.moving.voxels.pruned(self.movable))
+
     def tensors(self) -> dict[str, Any]:
         """Give everything that a checkpoint needs to go on, nested."""
         moving = {} if self.moving is None else self.moving.tensors()
-        return {"still": self.still.tensors(), "moving": moving}
+        movable = {} if self.movable is None else {"movable": self.movable}
+        return {"still": self.still.tensors(), "moving": moving, **movable}
 
     @staticmethod
     def restore(space: Space, state: dict[str, Any]) -> Fit:
         """Rebuild from `tensors`."""
         moving = Layer.restore(state["moving"]) if state["moving"] else None
-        return Fit(space, Layer.restore(state["still"]), moving)
+        return Fit(space, Layer.restore(state["still"]), moving, state.get("movable"))
+
+
+def coarsened(
+    voxels: Bool[Tensor, "X Y Z"], resolution: tuple[int, int, int]
+) -> Bool[Tensor, "A B C"]:
+    """Give the voxels of a coarser grid that cover some of a finer one."""
+    covered = adaptive_max_pool3d(voxels.float().unsqueeze(0), resolution).squeeze(0)
+    return dilated(covered > 0)
 
 
 def grid_of(space: Space, longest: int) -> tuple[int, int, int]:

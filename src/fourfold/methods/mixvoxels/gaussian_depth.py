@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fourfold.estimators import SweptView, fill_membrane, smooth_planes, sweep_costs
 from fourfold.geometry import Camera, project_points, unproject_pixels
-from fourfold.methods.mixvoxels.gaussian_shots import Shots, reduction, smaller
+from fourfold.methods.mixvoxels.shots import Shots, reduction, smaller
 from fourfold.training import Progress
 
 LONGEST_SIDE = 240

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from fourfold.geometry import unproject_pixels
 from fourfold.methods.mixvoxels.gaussian_depth import sweep_depths
-from fourfold.methods.mixvoxels.gaussian_hull import Silhouettes, carve, paint
 from fourfold.methods.mixvoxels.gaussian_lenses import room_before
-from fourfold.methods.mixvoxels.gaussian_shots import Shots
+from fourfold.methods.mixvoxels.hull import Silhouettes, carve, paint
+from fourfold.methods.mixvoxels.shots import Shots
 from fourfold.scene import Gaussians, SpacetimeMotion
 from fourfold.training import Progress, generator
 
@@ -78,7 +78,7 @@ def start_gaussians(shots: Shots, max_gaussians: int, seed: int, progress: Progr
     for frame in keys:
         silhouettes = Silhouettes(shots, frame, depths)
         cells, size = carve(silhouettes, low, high)
-        colors, shown = paint(silhouettes, cells, size)
+        colors, shown = paint(silhouettes, cells, torch.full((len(cells),), size))
         shown &= room_before(shots.lenses, cells) > 0
         clouds.append(
             _thin(cells[shown], colors[shown], size, most, generator(seed, "hull", frame))

@@ -18,7 +18,7 @@ from fourfold.methods.mixvoxels.gaussian_growth import (
     is_time_to_grow,
     watch,
 )
-from fourfold.methods.mixvoxels.gaussian_shots import Shots
+from fourfold.methods.mixvoxels.shots import Shots
 from fourfold.scene import Drawing, draw
 from fourfold.training import generator, ssim_loss
 

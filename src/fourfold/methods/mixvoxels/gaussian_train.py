@@ -9,13 +9,13 @@ from fourfold.methods.mixvoxels.footage import Footage
 from fourfold.methods.mixvoxels.gaussian_fit import Fit
 from fourfold.methods.mixvoxels.gaussian_growth import FAINT, clear_lenses
 from fourfold.methods.mixvoxels.gaussian_lenses import training_lenses
-from fourfold.methods.mixvoxels.gaussian_shots import Shots, read_shots
 from fourfold.methods.mixvoxels.gaussian_start import (
     Start,
     start_gaussians,
     start_steps,
 )
 from fourfold.methods.mixvoxels.gaussian_step import Task, draw_fit, gaussian_step
+from fourfold.methods.mixvoxels.shots import Shots, read_shots
 from fourfold.scene import BACKGROUND, SceneObject, StaticMotion
 from fourfold.training import Checkpoint, Progress, Run, Watch
 

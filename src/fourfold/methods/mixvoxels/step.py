@@ -26,6 +26,10 @@ STEP = 1.0
 """Length of the pieces of rays in training, in voxels; they are shifted from step to step."""
 
 
+SPARSITY = 2e-3
+"""Weight of the part of the light that movers take: without it, haze that costs no colour stays."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Rays with the colours that they are to have, and depths where known (NaN elsewhere).
@@ -157,12 +161,14 @@ def see(
 
 
 def losses(seen: RayColors, batch: Batch, config: DepthConfig) -> dict[str, Tensor]:
-    """Give the terms of the loss: of colours, and of depths where they are known.
+    """Give the terms of the loss: of colours, of movers, and of depths where they are known.
 
     Colours by the mean square (the original's). Depths as `fourfold.fields.depth_losses` has
     them; unlike the original's they have a gradient.
     """
     terms = {"color": (seen.colors - batch.colors).square().mean()}
+    if seen.part_alphas.shape[1] > 1:
+        terms["sparsity"] = SPARSITY * seen.part_alphas[:, 1].mean()
     if not bool(torch.isfinite(batch.distances).any()) or config.weight == 0.0:
         return terms
     # the depth is that of what stands still: movers are not to make up for what lacks of it

@@ -40,7 +40,7 @@ def project_motion(
     (depth z in `surfaces`, NaN or None where unknown) before the voxel is not asked.
     """
     places = voxel_centers(space, resolution)
-    spacing = _spacing(places).reshape(-1)
+    spacing = voxel_spacing(places).reshape(-1)
     points = places.reshape(-1, 3)
     asked = torch.zeros(len(points), dtype=torch.int16)
     agree = torch.zeros(len(points), dtype=torch.int16)
@@ -82,7 +82,7 @@ def pixels_from(mask: Bool[Tensor, "H W"]) -> Float[Tensor, "H W"]:
     return torch.from_numpy(cv2.distanceTransform(outside, cv2.DIST_L2, 3))
 
 
-def _spacing(places: Float[Tensor, "X Y Z 3"]) -> Float[Tensor, "X Y Z"]:
+def voxel_spacing(places: Float[Tensor, "X Y Z 3"]) -> Float[Tensor, "X Y Z"]:
     """Give the longest distance from each vertex to a neighbour along the axes."""
     longest = torch.zeros(places.shape[:3])
     for axis in range(3):

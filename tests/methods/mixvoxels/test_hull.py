@@ -5,7 +5,7 @@ from dataclasses import replace
 import torch
 from torch.testing import assert_close
 
-from fourfold.methods.mixvoxels.gaussian_hull import Silhouettes, carve, paint
+from fourfold.methods.mixvoxels.hull import Silhouettes, carve, paint
 from tests.methods.mixvoxels.ballroom import RADIUS, RED, ball, cameras, shots, still
 
 LOW, HIGH = torch.tensor([-3.0, -2.0, 1.0]), torch.tensor([3.0, 1.0, 6.0])
@@ -31,7 +31,7 @@ def test_the_hull_is_where_the_ball_is():
 def test_what_is_in_front_has_the_colour_of_the_ball():
     views = silhouettes(2)
     cells, size = carve(views, LOW, HIGH)
-    colors, shown = paint(views, cells, size)
+    colors, shown = paint(views, cells, torch.full((len(cells),), size))
     assert_close(colors[shown].mean(0), RED, atol=0.05, rtol=0)
     # the far side of the hull is seen by nobody
     depth = cells[:, 2]
@@ -50,5 +50,5 @@ def test_where_nothing_moves_there_is_no_hull():
     views = Silhouettes(frozen, 0, [None] * film.num_views)
     cells, size = carve(views, LOW, HIGH)
     assert cells.shape == (0, 3)
-    colors, shown = paint(views, cells, size)
+    colors, shown = paint(views, cells, torch.full((len(cells),), size))
     assert (colors.shape, shown.shape) == ((0, 3), (0,))

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from fourfold.geometry import Camera, project_points
-from fourfold.methods.mixvoxels.gaussian_shots import Shots, reduction
+from fourfold.methods.mixvoxels.shots import Shots, reduction
 from fourfold.methods.mixvoxels.voxel_motion import DISSENT, look, pixels_from
 
 LONGEST_SIDE = 320
@@ -45,10 +45,14 @@ class Silhouettes:
         pairs = zip(surfaces, self.cameras, strict=True)
         self.surfaces = [None if each is None else _sized(each, camera) for each, camera in pairs]
 
-    def holds(self, points: Float[Tensor, "N 3"], spacing: float) -> Bool[Tensor, " N"]:
-        """Say at which points almost every camera that sees them sees something move."""
+    def holds(
+        self, points: Float[Tensor, "N 3"], spacings: Float[Tensor, " N"]
+    ) -> Bool[Tensor, " N"]:
+        """Say at which points almost every camera that sees them sees something move.
+
+        Pictures are looked at with the width of a point's distance to the next.
+        """
         asked, agree = torch.zeros(len(points)), torch.zeros(len(points))
-        spacings = torch.full((len(points),), spacing)
         views = zip(self.cameras, self.distances, self.surfaces, strict=True)
         for camera, distances, surface in views:
             seen, change = look(camera, distances, surface, points, spacings)
@@ -70,17 +74,23 @@ def carve(
     axes = [torch.arange(count) + 0.5 for count in counts]
     cells = torch.stack(torch.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
     points = low + cells * spacing
-    points = points[silhouettes.holds(points, spacing)]
+    points = _held(silhouettes, points, spacing)
     corners = torch.cartesian_prod(*[torch.tensor([-0.25, 0.25])] * 3)
     for _ in range(LEVELS):
         points = (points[:, None] + corners * spacing).reshape(-1, 3)
         spacing /= 2
-        points = points[silhouettes.holds(points, spacing)]
+        points = _held(silhouettes, points, spacing)
     return points, spacing
 
 
-def paint(
+def _held(
     silhouettes: Silhouettes, points: Float[Tensor, "N 3"], spacing: float
+) -> Float[Tensor, "M 3"]:
+    return points[silhouettes.holds(points, torch.full((len(points),), spacing))]
+
+
+def paint(
+    silhouettes: Silhouettes, points: Float[Tensor, "N 3"], spacings: Float[Tensor, " N"]
 ) -> tuple[Float[Tensor, "N 3"], Bool[Tensor, " N"]]:
     """Give each cell the mean colour of the views in which it is in front, and whether any is."""
     total, count = torch.zeros(len(points), 3), torch.zeros(len(points))
@@ -91,9 +101,9 @@ def paint(
         inside = (depth > 0) & (x >= 0) & (x < camera.width) & (y >= 0) & (y < camera.height)
         index = torch.nonzero(inside)[:, 0]
         x, y, depth = x[index], y[index], depth[index]
-        front = _nearest(camera, x, y, depth, spacing)[y, x]
+        front = _nearest(camera, x, y, depth, spacings[index])[y, x]
         # a cell at the rim of the hull is larger than a pixel, and would take the wall's colour
-        shown = (depth <= front + 2 * spacing) & (distances[y, x] < 1)
+        shown = (depth <= front + 2 * spacings[index]) & (distances[y, x] < 1)
         total[index[shown]] += image[y[shown], x[shown]]
         count[index[shown]] += 1
     return total / count.clamp_min(1)[:, None], count > 0
@@ -105,13 +115,14 @@ def _sized(depth: Float[Tensor, "H W"], camera: Camera) -> Float[Tensor, "h w"]:
 
 
 def _nearest(
-    camera: Camera, x: Tensor, y: Tensor, depth: Float[Tensor, " M"], spacing: float
+    camera: Camera, x: Tensor, y: Tensor, depth: Float[Tensor, " M"], spacings: Float[Tensor, " M"]
 ) -> Float[Tensor, "h w"]:
     """Give the depth of the nearest cell in each pixel; cells are as wide as they look."""
     nearest = torch.full((camera.height * camera.width,), 1e9)
     nearest.scatter_reduce_(0, y * camera.width + x, depth, "amin")
     if not len(depth):
         return nearest.reshape(camera.height, camera.width)
-    width = 2 * int(0.5 * spacing * camera.focal[0] / float(depth.median())) + 3
+    apart = float((spacings / depth).median() * camera.focal[0])
+    width = 2 * int(0.5 * apart) + 3
     image = nearest.reshape(camera.height, camera.width).numpy()
     return torch.from_numpy(cv2.erode(image, np.ones((width, width), np.uint8)))

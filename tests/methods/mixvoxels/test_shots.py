@@ -11,7 +11,7 @@ from torch.testing import assert_close
 from fourfold.geometry import Camera
 from fourfold.methods.mixvoxels.footage import Footage
 from fourfold.methods.mixvoxels.gaussian_lenses import room_before, training_lenses
-from fourfold.methods.mixvoxels.gaussian_shots import read_shots
+from fourfold.methods.mixvoxels.shots import read_shots
 
 CAMERA = Camera.from_fov(40, 30, 60.0)
 

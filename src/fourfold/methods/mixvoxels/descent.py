@@ -1,0 +1,62 @@
+"""What the stages of voxels share: grids from coarse to fine, and a step down the gradients."""
+
+from collections.abc import Sequence
+
+import torch
+
+from fourfold.methods.mixvoxels.fit import Fit, Layer, grid_of
+from fourfold.methods.mixvoxels.material import Material
+from fourfold.methods.mixvoxels.step import Batch, losses, see
+
+COARSEST = 24
+"""No grid has fewer voxels on its longest side."""
+DEPTH_SHARE = 0.25
+"""Share of the rays that go through pixels of known depth."""
+TV_DENSITY, TV_COLOR, TV_TIME = 5e-9, 2.5e-9, 0.1
+"""Total variation: of densities and of colours, per pair of neighbours; in time, relative to it."""
+TV_RESOLUTION = 128
+"""Voxels along the longest side for which this holds. In a finer grid fewer rays meet a voxel, and
+its neighbours' say is weakened as theirs is: by the area of a voxel's side."""
+TV_EVERY = 4
+"""Steps from one in which total variation has its say, four times as strong, to the next."""
+LAST_RATE = 0.1
+"""The learning rate at the end of a stage, relative to its start."""
+RATES = (0.3, 1.0)
+"""Learning rates of the still and of the moving voxels in the second stage, relative."""
+
+
+def levels_of(
+    material: Material, steps: int, shares: Sequence[tuple[float, int]]
+) -> dict[int, tuple[int, int, int]]:
+    """Give the resolutions of a stage by the steps at which they begin."""
+    finest = material.config.size.resolution
+    return {
+        int(share * steps): grid_of(material.space, max(finest // part, COARSEST))
+        for share, part in shares
+    }
+
+
+def depth_share(material: Material) -> float:
+    """Give the share of the rays that are to go where the depth is known."""
+    return 0.0 if material.targets is None else DEPTH_SHARE
+
+
+def descend(
+    fit: Fit, batch: Batch, random: torch.Generator, material: Material, only_still: bool = False
+) -> dict[str, float]:
+    """Draw a batch, and leave the gradients of its loss."""
+    settings = material.config.depth_loss
+    seen = see(fit, batch, random, settings.guided, only_still)
+    fit.note(seen)
+    terms = losses(seen, batch, settings)
+    total = torch.stack(list(terms.values())).sum()
+    total.backward()
+    return {name: float(term.detach()) for name, term in (terms | {"loss": total}).items()}
+
+
+def step_layers(layers: Sequence[Layer], material: Material, step: int) -> None:
+    """Step down the gradients; every few steps those of total variation are among them."""
+    for layer in layers:
+        spacing = TV_RESOLUTION / max(layer.voxels.resolution)
+        weight = material.config.voxels.tv_weight * spacing**2 * TV_EVERY * (step % TV_EVERY == 0)
+        layer.step(weight * TV_DENSITY, weight * TV_COLOR, TV_TIME)
