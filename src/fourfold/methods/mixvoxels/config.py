@@ -23,9 +23,9 @@ class Size:
 
 PRESETS: dict[str, Size] = {
     "tiny": Size(64, 400, 2048),
-    "small": Size(128, 1000, 4096),
-    "medium": Size(256, 3000, 4096),
-    "large": Size(384, 12000, 8192),
+    "small": Size(256, 750, 4096),
+    "medium": Size(384, 2000, 4096),
+    "large": Size(512, 8000, 8192),
 }
 
 
@@ -37,9 +37,9 @@ class VoxelConfig:
     """Where the voxels are: in a box, in the frustum of forward-facing cameras, or in a cube that
     holds all of an unbounded world; auto looks at the cameras."""
     resolution: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
-    """Voxels along the longest side, by the preset: 64, 128, 256 or 384."""
+    """Voxels along the longest side, by the preset: 64, 256, 384 or 512."""
     iterations: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
-    """Steps in all, by the preset: 400, 1000, 3000 or 12000."""
+    """Steps in all, by the preset: 400, 750, 2000 or 8000."""
     rays: Annotated[int | None, arg(metavar="INT", help_behavior_hint="")] = None
     """Rays of a step, by the preset: 2048, 4096, 4096 or 8192."""
     still_target: str = "median"
