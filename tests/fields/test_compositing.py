@@ -11,7 +11,6 @@ from torch.autograd import gradcheck
 from fourfold.fields import (
     Samples,
     accumulate,
-    distortion_loss,
     merge_samples,
     ray_weights,
     reference,
@@ -73,28 +72,6 @@ def test_sums_by_hand(dtype):
     assert sums.tolist() == [[2.0, 2.0], [0.0, 0.0], [1.0, -1.0]]
 
 
-def test_distortion_by_hand(dtype):
-    # at distances 1 and e: 2 * 0.5 * 0.25 * 1, and (0.25 + 0.0625 / e) / 3 for their own lengths
-    samples = Samples.of([[1.0, math.e], []])
-    loss = distortion_loss(torch.tensor([0.5, 0.25], dtype=dtype), samples)
-    assert float(loss) == pytest.approx((0.25 + (0.25 + 0.0625 / math.e) / 3) / 2)
-
-
-def test_distortion_draws_weight_together():
-    samples = Samples.of([[1.0, 1.1, 5.0]])
-    weights = torch.tensor([0.5, 0.4, 0.1], requires_grad=True)
-    distortion_loss(weights, samples).backward()
-    assert weights.grad is not None
-    assert float(weights.grad[2]) == float(weights.grad.max())
-
-
-def test_the_unit_of_the_world_does_not_matter_to_distortion():
-    samples = random_samples()
-    scaled = replace(samples, distances=samples.distances * 7, lengths=samples.lengths * 7)
-    weights = torch.rand(len(samples))
-    torch.testing.assert_close(distortion_loss(weights, scaled), distortion_loss(weights, samples))
-
-
 def run(dtype: torch.dtype, samples: Samples) -> dict[str, Tensor]:
     """Composite random numbers, and give all that comes out, with the gradients of one loss."""
     generator = torch.Generator().manual_seed(3)
@@ -104,11 +81,10 @@ def run(dtype: torch.dtype, samples: Samples) -> dict[str, Tensor]:
     assert has_kernels(densities) == (dtype == torch.float32)
     weights, alphas = ray_weights(densities, samples)
     sums = accumulate(weights, values, samples)
-    distortion = distortion_loss(weights, samples)
-    loss = (torch.cat((sums, alphas[:, None]), 1) * factors).sum() + 10 * distortion
+    loss = (torch.cat((sums, alphas[:, None]), 1) * factors).sum()
     grads = torch.autograd.grad(loss, (densities, values))
-    names = ("weights", "alphas", "sums", "distortion", "densities' gradient", "values' gradient")
-    return dict(zip(names, (weights, alphas, sums, distortion, *grads), strict=True))
+    names = ("weights", "alphas", "sums", "densities' gradient", "values' gradient")
+    return dict(zip(names, (weights, alphas, sums, *grads), strict=True))
 
 
 def test_kernels_against_their_twins():
@@ -126,7 +102,6 @@ def test_gradients_of_the_twins():
     values = torch.randn(len(samples), 2, dtype=torch.float64, requires_grad=True)
     assert gradcheck(lambda d: ray_weights(d, samples), (densities,))
     assert gradcheck(lambda w, v: accumulate(w, v, samples), (densities, values))
-    assert gradcheck(lambda w: distortion_loss(w, samples), (densities,))
 
 
 def test_any_number_of_threads_gives_the_same():
@@ -147,7 +122,7 @@ def test_rays_without_pieces(dtype):
     empty = torch.zeros(0, dtype=dtype, requires_grad=True)
     weights, alphas = ray_weights(empty, samples)
     sums = accumulate(weights, torch.zeros(0, 3, dtype=dtype), samples)
-    (alphas.sum() + sums.sum() + distortion_loss(weights, samples)).backward()
+    (alphas.sum() + sums.sum()).backward()
     assert alphas.tolist() == [0, 0]
     assert sums.shape == (2, 3)
     assert empty.grad is not None

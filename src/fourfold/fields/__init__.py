@@ -1,6 +1,6 @@
 """Fields: volumes of density and colour, and drawing them along rays."""
 
-from fourfold.fields.compositing import accumulate, distortion_loss, ray_weights
+from fourfold.fields.compositing import accumulate, ray_weights
 from fourfold.fields.depth_losses import expected_depth_loss, ray_distribution_loss
 from fourfold.fields.drawing import RayPicture, draw_rays
 from fourfold.fields.field import Field
@@ -43,7 +43,6 @@ __all__ = [
     "merge_samples",
     "sample_rays",
     "accumulate",
-    "distortion_loss",
     "expected_depth_loss",
     "ray_distribution_loss",
     "dilated",

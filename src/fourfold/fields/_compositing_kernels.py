@@ -14,7 +14,7 @@ from fourfold.fields._kernel import kernel
 from fourfold.kernels.simd import claim
 
 CHUNK = 128  # rays of one task
-_ZERO, _ONE, _TWO, _THIRD = np.float32(0), np.float32(1), np.float32(2), np.float32(1 / 3)
+_ZERO, _ONE = np.float32(0), np.float32(1)
 
 
 @kernel
@@ -92,46 +92,6 @@ def add_up_backward(
                     total += g * values[s * channels + c]
                     grad_values[s * channels + c] = g * weights[s]
                 grad_weights[s] = total
-        first, stop = _chunk(counter, starts)
-
-
-@kernel
-def spread(counter, weights, places, lengths, starts, losses):
-    """Fill each ray's sum_ij w_i w_j |m_i - m_j| + sum_i w_i^2 l_i / 3 (R,), places ascending."""
-    first, stop = _chunk(counter, starts)
-    while first < stop:
-        for ray in range(first, stop):
-            begin, end = uintp(starts[ray]), uintp(starts[ray + uintp(1)])
-            mass, moment, loss = _ZERO, _ZERO, _ZERO
-            for s in range(begin, end):
-                weight, place = weights[s], places[s] - places[begin]
-                loss += _TWO * weight * (place * mass - moment)
-                loss += weight * weight * lengths[s] * _THIRD
-                mass += weight
-                moment += weight * place
-            losses[ray] = loss
-        first, stop = _chunk(counter, starts)
-
-
-@kernel
-def spread_backward(counter, weights, places, lengths, starts, grad_losses, gradient):
-    """Fill the gradient by the weights: 2 sum_j w_j |m_i - m_j| + 2 w_i l_i / 3."""
-    first, stop = _chunk(counter, starts)
-    while first < stop:
-        for ray in range(first, stop):
-            begin, end = uintp(starts[ray]), uintp(starts[ray + uintp(1)])
-            all_mass, all_moment = _ZERO, _ZERO
-            for s in range(begin, end):
-                all_mass += weights[s]
-                all_moment += weights[s] * (places[s] - places[begin])
-            mass, moment = _ZERO, _ZERO
-            for s in range(begin, end):
-                weight, place = weights[s], places[s] - places[begin]
-                apart = place * mass - moment
-                mass += weight
-                moment += weight * place
-                apart += (all_moment - moment) - place * (all_mass - mass)
-                gradient[s] = _TWO * grad_losses[ray] * (apart + weight * lengths[s] * _THIRD)
         first, stop = _chunk(counter, starts)
 
 

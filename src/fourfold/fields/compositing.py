@@ -44,23 +44,6 @@ def accumulate(
     return reference.accumulate(weights, values, samples)
 
 
-def distortion_loss(weights: Float[Tensor, " S"], samples: Samples) -> Float[Tensor, ""]:
-    """Measure how spread out the weights of each ray are; the mean over the rays, 0 at best.
-
-    mip-NeRF 360's distortion (Barron et al. 2022, eq. 15), ``sum_ij w_i w_j |m_i - m_j| + sum_i
-    w_i^2 l_i / 3``, with the logarithm of the distance as m: it then means relative distances, does
-    not know the unit of the world, and stays finite far away. Of help against floaters where few
-    cameras see a place. Linear in the number of pieces. Differentiable in the weights.
-    """
-    places = samples.distances.log()
-    lengths = samples.lengths / samples.distances
-    if has_kernels(weights):
-        losses = _Spread.apply(weights, places, lengths, samples.starts)
-    else:
-        losses = reference.spread(weights, places, lengths, samples)
-    return losses.sum() / max(samples.num_rays, 1)
-
-
 def has_kernels(tensor: Tensor) -> bool:
     """Say whether the kernels take a tensor: float32 on the CPU."""
     return tensor.device.type == "cpu" and tensor.dtype == torch.float32
@@ -109,23 +92,3 @@ class _AddUp(torch.autograd.Function):
         outputs = (by_weights.numpy(), by_values.view(-1).numpy())
         run_parallel(kernels.add_up_backward, *inputs, _flat(gradients[0]), *outputs)
         return by_weights, by_values, None
-
-
-class _Spread(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any, weights: Tensor, places: Tensor, lengths: Tensor, starts: Tensor
-    ) -> Tensor:
-        losses = torch.empty(len(starts) - 1)
-        inputs = (_flat(tensor) for tensor in (weights, places, lengths, starts))
-        run_parallel(kernels.spread, *inputs, losses.numpy())
-        ctx.save_for_backward(weights, places, lengths, starts)
-        return losses
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
-        gradient = torch.empty(len(ctx.saved_tensors[0]))
-        inputs = (_flat(tensor) for tensor in (*ctx.saved_tensors, *gradients))
-        run_parallel(kernels.spread_backward, *inputs, gradient.numpy())
-        return gradient, None, None, None

@@ -157,21 +157,6 @@ def accumulate(
     return sums.index_add(0, samples.rays.long(), weighted)
 
 
-def spread(
-    weights: Float[Tensor, " S"],
-    places: Float[Tensor, " S"],
-    lengths: Float[Tensor, " S"],
-    samples: Samples,
-) -> Float[Tensor, " R"]:
-    """Give the distortion of each ray; see `fourfold.fields.distortion_loss`."""
-    rays, begins = samples.rays.long(), samples.starts[:-1].clamp(max=max(len(samples) - 1, 0))
-    w = weights.double()
-    places = places.double() - places.double()[begins][rays] if len(samples) else places.double()
-    mass, moment = (_sum_before(values, samples) for values in (w, w * places))
-    losses = 2 * w * (places * mass - moment) + w.square() * lengths.double() / 3
-    return w.new_zeros(samples.num_rays).index_add(0, rays, losses).to(weights.dtype)
-
-
 def _sum_before(values: Tensor, samples: Samples) -> Float[Tensor, " S"]:
     """Sum what lies before each piece on its ray."""
     sums = pad(torch.cumsum(values, 0), (1, 0))
