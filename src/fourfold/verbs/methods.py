@@ -89,7 +89,7 @@ METHODS = {
         evaluate="fourfold.methods.mixvoxels.evaluate:evaluate",
         example="arena",
         rig=True,
-        demo=MappingProxyType({"preset": "small"}),
+        demo=MappingProxyType({"preset": "small", "depth": "sweep"}),
         demo_input=MappingProxyType({"fps": 15.0}),
     ),
 }
