@@ -169,14 +169,15 @@ def _of_maps(footage: Footage, folder: Path, config: MixVoxelsConfig) -> DepthTa
 def _of_key_points(footage: Footage, model: Path, config: MixVoxelsConfig) -> DepthTargets:
     """Take the key points of a COLMAP model, less sure where they are reprojected badly.
 
-    Only points that at least two training cameras see: held-out ones have no say.
+    Only points that at least two cameras see of those that are not held out.
     After DS-NeRF (Deng et al. 2022): the confidence is its weight, and the depth is as uncertain
     as the reprojection error is large.
     """
     capture = footage.capture
     names = [capture.views[view] for view in footage.views]
     cameras = capture.posed_views(footage.frames[0])
-    points = read_key_points(model, cameras, names)
+    having_say = [name for name in capture.views if name not in capture.held_out_views]
+    points = read_key_points(model, cameras, having_say)
     found = [points.get(name, KeyPoints.none()) for name in names]
     parts = []
     for index, keys in enumerate(found):
