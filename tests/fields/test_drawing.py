@@ -64,6 +64,26 @@ def test_the_kernels_draw_the_picture_of_the_reference(name, both):
     )
 
 
+def test_parts_in_one_grid_take_their_light_in_their_order():
+    rays = random_rays(300, 1.5)
+    fields = voxels(0, (0.0,), 1), voxels(1, (0.0, 1.0, 4.0), 0)
+    parts = [Part(field, SPACES["box"], None, rays) for field in fields]
+    with torch.inference_mode():
+        mine = draw_rays(parts, 2.5, GREY)
+        reference = render_rays(parts, torch.full((300,), 2.5), background=GREY)
+    for key in ("colors", "alphas", "part_alphas"):
+        torch.testing.assert_close(getattr(mine, key), getattr(reference, key), atol=1e-3, rtol=0)
+
+
+def test_nothing_has_no_alpha():
+    field = VoxelField.at_voxels(torch.zeros(8, 8, 256, dtype=torch.bool))
+    rays = random_rays(50, 1.5)
+    with torch.inference_mode():
+        drawn = draw_rays([Part(field, CUBE, None, rays, 0.25)], 0.0, GREY)
+    assert float(drawn.alphas.abs().max()) == 0.0
+    assert float(drawn.distances.abs().max()) == 0.0
+
+
 def test_what_lies_behind_a_wall_is_not_looked_at():
     # the nearer half of the cube is opaque and red, the farther half not even a number
     field = VoxelField.dense((4, 4, 128))

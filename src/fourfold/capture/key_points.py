@@ -81,16 +81,19 @@ def scale_of(images: Mapping[str, ColmapImage], cameras: Mapping[str, Camera], p
     Raises:
         InputError: the model's cameras do not stand to each other as the capture's do.
     """
+    apart = InputError(
+        "the model's scale cannot be told",
+        path=path,
+        expected="at least two views in different places",
+    )
+    if len(images) < 2:
+        raise apart
     model = torch.stack([image.camera.camera_from_world for image in images.values()])
     own = torch.stack([cameras[view].camera_from_world.double() for view in images])
     (turns, ways), (own_turns, own_ways) = _relative(model), _relative(own)
     length = float((ways * ways).sum())
-    if len(images) < 2 or length == 0:
-        raise InputError(
-            "the model's scale cannot be told",
-            path=path,
-            expected="at least two views in different places",
-        )
+    if length == 0:
+        raise apart
     cosines = ((turns * own_turns).sum((-1, -2)) - 1) / 2
     turn = math.degrees(math.acos(max(-1.0, min(1.0, float(cosines.min())))))
     scale = float((ways * own_ways).sum()) / length

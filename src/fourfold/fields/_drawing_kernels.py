@@ -251,7 +251,8 @@ def _see(
     for first in range(uintp(0), kept, uintp(LANES)):
         at = seen + first
         density = _softplus(load(kept_pieces, _RAW + first) + shift) * scale
-        alpha = broadcast(_ONE) - _exp(-density * load(kept_pieces, _WIDTH + first))
+        through = _exp(-density * load(kept_pieces, _WIDTH + first))
+        alpha = maximum(broadcast(_ONE) - through, broadcast(_ZERO))
         store(facts, at, load(kept_pieces, _DISTANCE + first))
         store(facts, stride + at, alpha)
         for j in range(min(uintp(LANES), kept - first)):
@@ -305,7 +306,7 @@ def blend(counter, firsts, ends, num_parts, num_rays, pieces, least, sums, share
                     depth += weight * pieces[0, s]
                     light -= weight
                     s += uintp(1)
-                    ahead = s < stop and pieces[0, s] <= until and light >= least
+                    ahead = s < stop and pieces[0, s] < until and light >= least
                 heads[part] = s
                 shares[ray * parts + part] += before - light
             target = uintp(5) * ray

@@ -43,9 +43,9 @@ def draw_rays(
 ) -> RayPicture:
     """Draw fields together along the same rays, at one time in frames.
 
-    The picture of `render_rays`, differentiable as there. Voxels on the CPU that nobody wants
-    gradients of take own kernels: they go along each ray from the front, and stop where less light
-    is left than a piece must weigh to have a colour.
+    The picture of `render_rays`, differentiable in the fields' parameters. Voxels on the CPU that
+    nobody wants gradients of take own kernels: they go along each ray from the front, and stop
+    where less light is left than a piece must weigh to have a colour.
 
     Raises:
         ValueError: no part, or parts with different numbers of rays.

@@ -4,7 +4,7 @@ import torch
 from torch.testing import assert_close
 
 from fourfold.fields import BoxSpace, VoxelField
-from fourfold.methods.mixvoxels.first_movers import SHOWN_ALPHA, show_movers
+from fourfold.methods.mixvoxels.first_movers import HULL_ALPHA, show_movers
 from fourfold.methods.mixvoxels.voxel_motion import voxel_centers
 from fourfold.training import Progress
 from tests.methods.mixvoxels.ballroom import RADIUS, RED, ball, cameras, shots, still
@@ -27,12 +27,12 @@ def test_at_each_key_the_ball_is_where_it_was():
     voxels = shown_voxels()
     places = voxel_centers(BOX, voxels.resolution)[voxels.filled]
     for key, time in enumerate(TIMES):
-        shown = voxels.densities[:, key, 0] > voxels.density_of(0.5 * SHOWN_ALPHA)
+        shown = voxels.densities[:, key, 0] > voxels.density_of(0.5 * HULL_ALPHA)
         across = (places[shown] - ball(time))[:, :2].norm(dim=1)
         assert_close(places[shown].mean(0)[:2], ball(time)[:2], atol=0.1, rtol=0)
         assert float(across.max()) < RADIUS + 0.6
-        inside = (places - ball(time)).norm(dim=1) < 0.8 * RADIUS
-        assert bool(shown[inside].all())
+        front = (places - ball(time) + torch.tensor([0.0, 0.0, RADIUS])).norm(dim=1) < 0.3 * RADIUS
+        assert bool(shown[front].all())
         alphas = set(voxels.densities[:, key, 0].tolist())
         assert len(alphas) == 2  # hull, and haze as before
 

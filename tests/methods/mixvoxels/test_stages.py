@@ -40,7 +40,7 @@ def test_larger_presets_are_larger():
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        (VoxelConfig(resolution=0), r"--voxels.resolution is 0; expected 16 to 1024"),
+        (VoxelConfig(resolution=0), r"--voxels.resolution is 0; expected 24 to 1024"),
         (VoxelConfig(resolution=2000), r"--voxels.resolution is 2000"),
         (VoxelConfig(iterations=0), r"--voxels.iterations is 0; expected 10 or more"),
         (VoxelConfig(rays=1), r"--voxels.rays is 1"),

@@ -12,6 +12,10 @@ from fourfold.methods.mixvoxels.gaussian_config import GaussianConfig
 Preset = Literal["tiny", "small", "medium", "large"]
 
 
+COARSEST = 24
+"""No grid has fewer voxels on its longest side."""
+
+
 @dataclass(frozen=True)
 class Size:
     """What a preset stands for."""
@@ -118,7 +122,7 @@ class MixVoxelsConfig:
         voxels, depth, size = self.voxels, self.depth_loss, self.size
         self.gaussians.check()
         check_ranges(
-            ("voxels.resolution", size.resolution, 16, 1024),
+            ("voxels.resolution", size.resolution, COARSEST, 1024),
             ("voxels.iterations", size.iterations, 10, math.inf),
             ("voxels.rays", size.rays, 64, 1 << 20),
             ("voxels.variation-threshold", voxels.variation_threshold, 1e-4, 1.0),

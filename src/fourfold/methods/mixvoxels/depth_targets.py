@@ -193,6 +193,12 @@ def _of_key_points(footage: Footage, model: Path, config: MixVoxelsConfig) -> De
                 keys.weights / MOST_WEIGHT,
             )
         )
+    if not parts:
+        raise InputError(
+            "no training camera has a key point",
+            path=model,
+            expected="points that a training camera and another one see",
+        )
     return _join(parts)
 
 

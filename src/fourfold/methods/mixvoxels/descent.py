@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import torch
 
+from fourfold.methods.mixvoxels.config import COARSEST
 from fourfold.methods.mixvoxels.fit import Fit, Layer, grid_of
 from fourfold.methods.mixvoxels.material import Material
 from fourfold.methods.mixvoxels.step import Batch, losses, see
 
-COARSEST = 24
-"""No grid has fewer voxels on its longest side."""
 DEPTH_SHARE = 0.25
 """Share of the rays that go through pixels of known depth."""
 TV_DENSITY, TV_COLOR, TV_TIME = 5e-9, 2.5e-9, 0.1

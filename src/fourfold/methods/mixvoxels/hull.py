@@ -123,6 +123,6 @@ def _nearest(
     if not len(depth):
         return nearest.reshape(camera.height, camera.width)
     apart = float((spacings / depth).median() * camera.focal[0])
-    width = 2 * int(0.5 * apart) + 3
+    width = 2 * min(int(0.5 * apart), max(camera.width, camera.height)) + 3
     image = nearest.reshape(camera.height, camera.width).numpy()
     return torch.from_numpy(cv2.erode(image, np.ones((width, width), np.uint8)))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
@@ -73,9 +74,12 @@ def _begin_moving(fit: Fit, material: Material) -> None:
     """Make voxels where cameras see change, if they see any."""
     if material.footage.num_frames == 1:
         return
-    surfaces = still_depths(fit, [row[0] for row in material.footage.cameras])
-    mask = _moving_voxels(material, surfaces) if material.changes else None
-    if mask is None or not bool(mask.any()):
+    if not material.changes:
+        surfaces, mask = [], torch.zeros(1, dtype=torch.bool)
+    else:
+        surfaces = still_depths(fit, [row[0] for row in material.footage.cameras])
+        mask = _moving_voxels(material, surfaces)
+    if not bool(mask.any()):
         threshold = material.config.voxels.variation_threshold
         material.say(
             f"nothing moves: no voxel changes by more than {threshold:g} "

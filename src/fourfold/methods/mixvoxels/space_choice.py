@@ -112,7 +112,9 @@ def _usual_distance(footage: Footage) -> float:
     point, positions = focus_point(cameras), _positions(cameras)
     if point is not None:
         return float((point - positions).norm(dim=1).mean())
-    ways = torch.cdist(positions, positions).fill_diagonal_(torch.inf).amin(1)
+    ways = torch.cdist(positions, positions, compute_mode="donot_use_mm_for_euclid_dist")
+    # to the next camera in another place: some rigs have two in one
+    ways = torch.where(ways > 0, ways, torch.inf).amin(1)
     focal = [max(camera.focal) / max(camera.width, camera.height) for camera in cameras]
     distance = float((ways * torch.tensor(focal)).median()) / SHIFT
     if not 0.0 < distance < math.inf:

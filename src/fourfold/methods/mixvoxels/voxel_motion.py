@@ -1,6 +1,6 @@
 """Which voxels move: those where every camera that sees them sees change."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -39,20 +39,33 @@ def project_motion(
     `DISSENT`. Pictures are looked at with the width of a voxel. A camera that sees a still surface
     (depth z in `surfaces`, NaN or None where unknown) before the voxel is not asked.
     """
-    places = voxel_centers(space, resolution)
-    spacing = voxel_spacing(places).reshape(-1)
-    points = places.reshape(-1, 3)
-    asked = torch.zeros(len(points), dtype=torch.int16)
-    agree = torch.zeros(len(points), dtype=torch.int16)
-    for camera, mask, surface in zip(cameras, changing, surfaces, strict=True):
-        distances = pixels_from(mask)
-        for start in range(0, len(points), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            seen, change = look(camera, distances, surface, points[part], spacing[part])
-            asked[part] += seen
-            agree[part] += seen & change
-    moving = (asked >= min(2, len(cameras))) & (agree >= asked * (1.0 - DISSENT))
-    return (moving & (agree > 0)).reshape(resolution)
+    distances = [pixels_from(mask) for mask in changing]
+    slabs = []
+    for places, spacing in _slabs(space, resolution):
+        points, spacings = places.reshape(-1, 3), spacing.reshape(-1)
+        asked = torch.zeros(len(points), dtype=torch.int16)
+        agree = torch.zeros(len(points), dtype=torch.int16)
+        for camera, far, surface in zip(cameras, distances, surfaces, strict=True):
+            seen, change = look(camera, far, surface, points, spacings)
+            asked += seen
+            agree += seen & change
+        moving = (asked >= min(2, len(cameras))) & (agree >= asked * (1.0 - DISSENT))
+        slabs.append((moving & (agree > 0)).reshape(spacing.shape))
+    return torch.cat(slabs)
+
+
+def _slabs(
+    space: Space, resolution: tuple[int, int, int]
+) -> Iterator[tuple[Float[Tensor, "x Y Z 3"], Float[Tensor, "x Y Z"]]]:
+    """Give a grid's places and spacings some planes at a time: all at once would fill memory."""
+    axes = [torch.linspace(0.0, 1.0, count) for count in resolution]
+    planes = max(_CHUNK // (resolution[1] * resolution[2]), 1)
+    for first in range(0, resolution[0], planes):
+        begin, end = max(first - 1, 0), min(first + planes + 1, resolution[0])
+        cube = torch.stack(torch.meshgrid(axes[0][begin:end], *axes[1:], indexing="ij"), -1)
+        places = space.to_world(cube.reshape(-1, 3)).reshape(cube.shape)
+        own = slice(first - begin, first - begin + planes)
+        yield places[own], voxel_spacing(places)[own]
 
 
 def look(
