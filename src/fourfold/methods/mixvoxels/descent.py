@@ -14,7 +14,7 @@ DEPTH_SHARE = 0.25
 TV_DENSITY, TV_COLOR, TV_TIME = 5e-9, 2.5e-9, 0.1
 """Total variation: of densities and of colours, per pair of neighbours; in time, relative to it."""
 TV_RESOLUTION = 128
-"""Voxels along the longest side for which this holds. In a finer grid fewer rays meet a voxel, and
+"""Voxels along the longest side up to which this holds. In a finer grid fewer rays meet a voxel, and
 its neighbours' say is weakened as theirs is: by the area of a voxel's side."""
 TV_EVERY = 4
 """Steps from one in which total variation has its say, four times as strong, to the next."""
@@ -56,6 +56,6 @@ def descend(
 def step_layers(layers: Sequence[Layer], material: Material, step: int) -> None:
     """Step down the gradients; every few steps those of total variation are among them."""
     for layer in layers:
-        spacing = TV_RESOLUTION / max(layer.voxels.resolution)
+        spacing = min(TV_RESOLUTION / max(layer.voxels.resolution), 1.0)
         weight = material.config.voxels.tv_weight * spacing**2 * TV_EVERY * (step % TV_EVERY == 0)
         layer.step(weight * TV_DENSITY, weight * TV_COLOR, TV_TIME)
