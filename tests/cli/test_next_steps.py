@@ -54,6 +54,5 @@ def test_after_a_demo_comes_ones_own_input():
     draw, train = after_demo("mom")
     assert draw.startswith("fourfold prepare draw YOUR_PHOTO")
     assert train == "fourfold train mom drawn --out runs/photo"
-    prepare, train = after_demo("mixvoxels")
-    assert prepare == "fourfold prepare poses YOUR_RIG --out poses"
-    assert train == "fourfold train mixvoxels YOUR_RIG --depth colmap:poses --out runs/rig"
+    (rig,) = after_demo("mixvoxels")
+    assert rig == "fourfold train mixvoxels YOUR_RIG --depth sweep --out runs/rig"

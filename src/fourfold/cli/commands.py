@@ -45,7 +45,7 @@ class Command:
 
 @dataclass(frozen=True, kw_only=True)
 class Demo(Command):
-    """Train on the embedded example, render a video and measure it, in about two minutes."""
+    """Train on the embedded example, render a video and measure it, in some minutes."""
 
     method: Annotated[Positional[MethodName], arg(metavar="[METHOD]")] = "dreamscene4d"
     """Method to show: dreamscene4d, osn, mom or mixvoxels."""
@@ -93,7 +93,7 @@ class Info(Command):
 
 @dataclass(frozen=True, kw_only=True)
 class Prepare(Command):
-    """Make what a method needs beside the input: rigid bodies of a clip, a drawing on a photo."""
+    """Make what a method needs beside the input: bodies of a clip, poses of a rig, a drawing."""
 
     what: Annotated[Positional[Literal["sfm", "poses", "draw"]], arg(metavar="sfm|poses|draw")]
     """sfm: structure from motion of the background and each object (needs pycolmap). poses: cameras

@@ -37,9 +37,7 @@ def after_demo(method: str) -> tuple[str, ...]:
         prepare = "fourfold prepare sfm YOUR_CLIP --out bodies"
         return prepare, f"fourfold train {method} YOUR_CLIP --bodies bodies --out runs/clip"
     if find_method(method).rig:
-        prepare = "fourfold prepare poses YOUR_RIG --out poses"
-        train = f"fourfold train {method} YOUR_RIG --depth colmap:poses --out runs/rig"
-        return prepare, train
+        return (f"fourfold train {method} YOUR_RIG --depth sweep --out runs/rig",)
     return (f"fourfold train {method} YOUR_CLIP --out runs/clip",)
 
 

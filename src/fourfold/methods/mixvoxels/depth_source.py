@@ -9,7 +9,8 @@ from pathlib import Path
 from fourfold.capture import Capture
 from fourfold.capture.colmap_model import find_model, model_files
 from fourfold.capture.depths import DEPTH_SUFFIXES
-from fourfold.errors import InputError
+from fourfold.errors import InputError, UsageError
+from fourfold.scene import Scene
 
 STATIC, COLMAP, SWEEP = "static:", "colmap", "sweep"
 
@@ -47,7 +48,9 @@ def source_fingerprint(source: str, capture: Capture) -> str:
 
 def _files(source: str, capture: Capture) -> Sequence[Path]:
     if source.startswith(STATIC):
-        return sorted(find_still_scene(Path(source.removeprefix(STATIC))).glob("*.*"))
+        run = Path(source.removeprefix(STATIC))
+        load_still_model(run)  # says what is wrong with it before a run is made
+        return sorted((run / "scene").glob("*.*"))
     if names_model(source):
         return model_files(find_points(source, capture))
     if source in ("", SWEEP):  # made of the capture, which has its own fingerprint
@@ -55,11 +58,12 @@ def _files(source: str, capture: Capture) -> Sequence[Path]:
     return list(find_maps(Path(source), capture.train_views).values())
 
 
-def find_still_scene(run: Path) -> Path:
-    """Find the scene of a run of `--static`.
+def load_still_model(run: Path) -> Scene:
+    """Read the scene of a run of `--static`.
 
     Raises:
         InputError: there is none.
+        UsageError: it is not of one still per camera.
     """
     if not (run / "scene").is_dir():
         raise InputError(
@@ -67,7 +71,14 @@ def find_still_scene(run: Path) -> Path:
             path=run,
             mend="Train one: fourfold train mixvoxels CAPTURE --static --out RUN",
         )
-    return run / "scene"
+    scene = Scene.load(run / "scene")
+    if not scene.rig or scene.num_frames != 1:
+        raise UsageError(
+            "the run is not of one still per camera",
+            path=run,
+            mend="Train one: fourfold train mixvoxels CAPTURE --static --out RUN",
+        )
+    return scene
 
 
 def find_points(source: str, capture: Capture) -> Path:

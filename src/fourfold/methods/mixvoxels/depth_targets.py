@@ -21,7 +21,7 @@ from fourfold.methods.mixvoxels.depth_source import (
     SWEEP,
     find_maps,
     find_points,
-    find_still_scene,
+    load_still_model,
     names_model,
 )
 from fourfold.methods.mixvoxels.footage import Footage
@@ -208,7 +208,7 @@ def _of_still_model(footage: Footage, run: Path, config: MixVoxelsConfig) -> Dep
     Own: each place is looked at from the other cameras of the model's rig; its confidence is the
     share of those in whose picture it lies that have a surface there, times its alpha.
     """
-    scene = _load_still(run)
+    scene = load_still_model(run)
     names = [footage.capture.views[view] for view in footage.views]
     peeked = set(scene.provenance.get("trained_views", ())) & set(footage.capture.held_out_views)
     if peeked:
@@ -228,17 +228,6 @@ def _of_still_model(footage: Footage, run: Path, config: MixVoxelsConfig) -> Dep
         own = footage.cameras[index][0]
         parts.append(_of_map(index, own, depth, confidence, config.depth_loss.std))
     return _join(parts)
-
-
-def _load_still(run: Path) -> Scene:
-    scene = Scene.load(find_still_scene(run))
-    if not scene.rig or scene.num_frames != 1:
-        raise UsageError(
-            "the run is not of one still per camera",
-            path=run,
-            mend="Train one: fourfold train mixvoxels CAPTURE --static --out RUN",
-        )
-    return scene
 
 
 def _require_same_camera(scene: Scene, name: str, camera: Camera, run: Path) -> None:

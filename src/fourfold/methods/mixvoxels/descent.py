@@ -14,8 +14,8 @@ DEPTH_SHARE = 0.25
 TV_DENSITY, TV_COLOR, TV_TIME = 5e-9, 2.5e-9, 0.1
 """Total variation: of densities and of colours, per pair of neighbours; in time, relative to it."""
 TV_RESOLUTION = 128
-"""Voxels along the longest side up to which this holds. In a finer grid fewer rays meet a voxel, and
-its neighbours' say is weakened as theirs is: by the area of a voxel's side."""
+"""Voxels along the longest side up to which this holds. In a finer grid fewer rays meet a voxel,
+and its neighbours' say is weakened as theirs is: by the area of a voxel's side."""
 TV_EVERY = 4
 """Steps from one in which total variation has its say, four times as strong, to the next."""
 LAST_RATE = 0.1
