@@ -1,5 +1,6 @@
 """What `--depth` names: the same from any folder, and known again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import fourfold as ff
 from fourfold.capture import Capture
 from fourfold.errors import InputError, UsageError
 from fourfold.methods.mixvoxels import train as training
-from fourfold.methods.mixvoxels.config import MixVoxelsConfig
+from fourfold.methods.mixvoxels.config import MixVoxelsConfig, VoxelConfig
 from fourfold.methods.mixvoxels.depth_source import absolute_source, source_fingerprint
+from fourfold.scene import Scene
 from tests.capture.colmap_folder import write_text_model
 from tests.methods.mixvoxels.yard import write_depths
 
@@ -26,15 +28,31 @@ def test_what_is_no_path_stays(source: str):
     assert absolute_source(source) == source
 
 
+def still_model(yard: Capture, out: Path, static: bool = True) -> Path:
+    """Train a model of one still per camera, as little as there can be."""
+    voxels = VoxelConfig(space="box", resolution=24, iterations=10, rays=64)
+    config = MixVoxelsConfig(static=static, voxels=voxels)
+    return ff.train("mixvoxels", yard, out=out, config=config).path
+
+
 def test_another_still_scene_has_another_fingerprint(yard: Capture, tmp_path: Path):
-    (tmp_path / "run" / "scene").mkdir(parents=True)
-    tensors = tmp_path / "run" / "scene" / "tensors.safetensors"
-    tensors.write_bytes(b"1234")
-    first = source_fingerprint(f"static:{tmp_path / 'run'}", yard)
-    tensors.write_bytes(b"1234")  # trained again, to the same
-    assert source_fingerprint(f"static:{tmp_path / 'run'}", yard) == first
-    tensors.write_bytes(b"1235")
-    assert source_fingerprint(f"static:{tmp_path / 'run'}", yard) != first
+    run = still_model(yard, tmp_path / "run")
+    first = source_fingerprint(f"static:{run}", yard)
+    scene = Scene.load(run / "scene")
+    scene.save(run / "scene")  # trained again, to the same
+    assert source_fingerprint(f"static:{run}", yard) == first
+    replace(scene, provenance={"seed": 1}).save(run / "scene")
+    assert source_fingerprint(f"static:{run}", yard) != first
+
+
+def test_a_run_that_is_no_still_model_is_refused_before_a_run_is_made(
+    yard: Capture, tmp_path: Path
+):
+    run = still_model(yard, tmp_path / "run", static=False)
+    config = MixVoxelsConfig(depth=f"static:{run}")
+    with pytest.raises(UsageError, match="not of one still per camera"):
+        ff.train("mixvoxels", yard, out=tmp_path / "guided", config=config)
+    assert not (tmp_path / "guided").exists()
 
 
 def test_maps_and_models_have_fingerprints(yard: Capture, tmp_path: Path):
