@@ -14,7 +14,7 @@ from fourfold.scene import Scene
 from tests.capture.rigs import rows, write_rig
 from tests.capture.test_video_frames import write_greys
 
-SIZES = "--voxels.resolution 16 --voxels.iterations 10"
+SIZES = "--voxels.resolution 24 --voxels.iterations 10"
 FEW = [*SIZES.split(), "--voxels.rays", "64", "--max-size", "40"]
 
 
@@ -103,8 +103,8 @@ def test_no_poses(rig: Path, tmp_path: Path, refused: Callable[..., str]):
         ("--depth nowhere", "nowhere: there is no such folder of depth maps"),
         ("--depth static:nowhere", "nowhere: no scene in this run"),
         ("--depth colmap", "no COLMAP model with key points of the training cameras"),
-        ("--voxels.resolution 0", "--voxels.resolution is 0; expected 16 to 1024"),
-        ("--voxels.resolution 4", "--voxels.resolution is 4; expected 16 to 1024"),
+        ("--voxels.resolution 0", "--voxels.resolution is 0; expected 24 to 1024"),
+        ("--voxels.resolution 4", "--voxels.resolution is 4; expected 24 to 1024"),
         ("--voxels.iterations 0", "--voxels.iterations is 0"),
         ("--voxels.still-target middle", "--voxels.still-target is 'middle'"),
         ("--depth-loss.std 0", "--depth-loss.std is 0"),
