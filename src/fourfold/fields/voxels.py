@@ -191,11 +191,15 @@ class VoxelField(Field):
         return self.refilled(self.filled & keep)
 
     @torch.no_grad()
-    def upsampled(self, resolution: tuple[int, int, int]) -> Self:
-        """Give the same field on another grid, filled wherever this one is."""
+    def upsampled(
+        self, resolution: tuple[int, int, int], within: Bool[Tensor, "X Y Z"] | None = None
+    ) -> Self:
+        """Give the same field on another grid, filled wherever this one is, or there `within`."""
         points = grid_vertices(resolution, self.filled.device).view(-1, 3)
         shares = self._still_values(torch.ones_like(self.densities[:, :1]), points).squeeze(1)
         covered = shares > _LEAST_SHARE
+        if within is not None:
+            covered &= within.flatten()
         points = points[covered]
         densities, harmonics = (
             self._still_values(rows.flatten(1).unsqueeze(1), points).unflatten(1, rows.shape[1:])

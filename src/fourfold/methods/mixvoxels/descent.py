@@ -24,32 +24,27 @@ RATES = (0.3, 1.0)
 """Learning rates of the still and of the moving voxels in the second stage, relative."""
 
 
-def levels_of(
-    material: Material, steps: int, shares: Sequence[tuple[float, int]]
-) -> dict[int, tuple[int, int, int]]:
-    """Give the resolutions of a stage by the steps at which they begin."""
-    finest = material.config.size.resolution
-    return {
-        int(share * steps): grid_of(material.space, max(finest // part, COARSEST))
-        for share, part in shares
-    }
-
-
-def depth_share(material: Material) -> float:
-    """Give the share of the rays that are to go where the depth is known."""
-    return 0.0 if material.targets is None else DEPTH_SHARE
+def level(material: Material, part: int) -> tuple[int, int, int]:
+    """Give the grid with so many times fewer voxels along each side than the finest."""
+    return grid_of(material.space, max(material.config.size.resolution // part, COARSEST))
 
 
 def descend(
-    fit: Fit, batch: Batch, random: torch.Generator, material: Material, only_still: bool = False
+    fit: Fit,
+    batch: Batch,
+    random: torch.Generator,
+    material: Material,
+    step: int,
+    only_still: bool = False,
 ) -> dict[str, float]:
-    """Draw a batch, and leave the gradients of its loss."""
+    """Draw a batch, and step the layers that were drawn down the gradients of its loss."""
     settings = material.config.depth_loss
     seen = see(fit, batch, random, settings.guided, only_still)
     fit.note(seen)
     terms = losses(seen, batch, settings)
     total = torch.stack(list(terms.values())).sum()
     total.backward()
+    step_layers(fit.layers[:1] if only_still else fit.layers, material, step)
     return {name: float(term.detach()) for name, term in (terms | {"loss": total}).items()}
 
 

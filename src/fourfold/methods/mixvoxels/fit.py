@@ -86,9 +86,11 @@ class Layer:
             self.replace(self.voxels.pruned(occupancy))
             self.forget()
 
-    def upsample(self, resolution: tuple[int, int, int]) -> None:
-        """Go on with a finer grid."""
-        self.replace(self.voxels.upsampled(resolution))
+    def upsample(
+        self, resolution: tuple[int, int, int], within: Bool[Tensor, "X Y Z"] | None = None
+    ) -> None:
+        """Go on with a finer grid, filled nowhere but `within`."""
+        self.replace(self.voxels.upsampled(resolution, within))
         self.forget()
 
     def step(self, tv_density: float, tv_color: float, tv_time: float = 0.0) -> None:
@@ -175,9 +177,8 @@ class Fit:
         """Go on with a finer grid of moving voxels."""
         assert self.moving is not None
         assert self.movable is not None
-        self.moving.upsample(resolution)
-        if self.movable.shape == resolution:
-            self.moving.replace(self.moving.voxels.pruned(self.movable))
+        finest = self.movable.shape == resolution
+        self.moving.upsample(resolution, within=self.movable if finest else None)
 
     def tensors(self) -> dict[str, Any]:
         """Give everything that a checkpoint needs to go on, nested."""

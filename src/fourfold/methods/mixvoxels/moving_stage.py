@@ -8,14 +8,7 @@ from torch import Tensor
 
 from fourfold.fields import VoxelField
 from fourfold.methods.mixvoxels.blocks import Block, BlockStore, plan_blocks
-from fourfold.methods.mixvoxels.descent import (
-    LAST_RATE,
-    RATES,
-    depth_share,
-    descend,
-    levels_of,
-    step_layers,
-)
+from fourfold.methods.mixvoxels.descent import DEPTH_SHARE, LAST_RATE, RATES, descend, level
 from fourfold.methods.mixvoxels.finish import preview, still_depths
 from fourfold.methods.mixvoxels.first_movers import show_movers
 from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer, coarsened, grid_of
@@ -95,7 +88,7 @@ def _first_layer(
 ) -> Layer:
     """Make moving voxels of the coarsest grid, as the frames of the first block show them."""
     times = [float(frame) for frame in _blocks(int(movable.sum()), material)[0].frames]
-    coarse = coarsened(movable, levels_of(material, 1, MOVING_LEVELS[:1])[0])
+    coarse = coarsened(movable, level(material, MOVING_LEVELS[0][1]))
     voxels = VoxelField.at_voxels(coarse, times, alpha=FRESH_ALPHA)
     with Progress(len(times), "what moves") as bar:
         show_movers(voxels, material.space, read_shots(material.footage), surfaces, bar)
@@ -115,18 +108,15 @@ def _fit_block(fit: Fit, material: Material, block: Block, first: int, watch: Wa
     start, count = block.steps.start, len(block.steps)
     rate = exponential(1.0, LAST_RATE, count)
     prunes = {start + int(share * count) for share in PRUNE_AT}
-    levels = levels_of(material, count, MOVING_LEVELS) if start == 0 else {}
+    levels = {int(share * count): level(material, part) for share, part in MOVING_LEVELS}
     for step in range(max(first, start), block.steps.stop):
-        if step in levels and step > 0:
+        if start == 0 and step in levels and step > 0:
             fit.refine_movers(levels[step])
         for layer, factor in zip(fit.layers, RATES, strict=True):
             layer.set_rate(config.voxels.learning_rate * rate(step - start) * factor)
         random = generator(config.seed, "moving", step)
-        batch = material.pixels.moving(
-            size.rays, CHANGING_SHARE, depth_share(material), block.frames, random
-        )
-        terms = descend(fit, batch, random, material)
-        step_layers(fit.layers, material, step)
+        batch = material.pixels.moving(size.rays, CHANGING_SHARE, DEPTH_SHARE, block.frames, random)
+        terms = descend(fit, batch, random, material, step)
         if step + 1 in prunes:
             _prune(fit, whole=len(block.frames) == material.footage.num_frames)
         watch.after(step, terms, fit.tensors)

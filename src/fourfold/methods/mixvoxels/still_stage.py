@@ -1,14 +1,7 @@
 """The first stage: the still voxels, fitted to the pictures without what moves."""
 
 from fourfold.fields import VoxelField
-from fourfold.methods.mixvoxels.descent import (
-    LAST_RATE,
-    RATES,
-    depth_share,
-    descend,
-    levels_of,
-    step_layers,
-)
+from fourfold.methods.mixvoxels.descent import DEPTH_SHARE, LAST_RATE, RATES, descend, level
 from fourfold.methods.mixvoxels.finish import preview
 from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer
 from fourfold.methods.mixvoxels.material import Material
@@ -23,7 +16,7 @@ PRUNE_AT = (0.1, 0.2, 0.4, 1.0)
 def fit_still(material: Material, run: Run, checkpoint: Checkpoint | None) -> Fit:
     """Fit the still voxels to the pictures without what moves, coarse to fine."""
     config, steps = material.config, material.still_steps
-    levels = levels_of(material, steps, LEVELS)
+    levels = {int(share * steps): level(material, part) for share, part in LEVELS}
     prunes = {int(share * steps) for share in PRUNE_AT}
     if checkpoint is None:
         voxels = VoxelField.dense(levels[0], degree=config.voxels.harmonics, alpha=FRESH_ALPHA)
@@ -51,10 +44,8 @@ def still_step(
     config = material.config
     random = generator(config.seed, stage, step)
     fit.still.set_rate(config.voxels.learning_rate * rate)
-    batch = material.pixels.still(config.size.rays, depth_share(material), random)
-    terms = descend(fit, batch, random, material, only_still=True)
-    step_layers(fit.layers[:1], material, step)
-    return terms
+    batch = material.pixels.still(config.size.rays, DEPTH_SHARE, random)
+    return descend(fit, batch, random, material, step, only_still=True)
 
 
 def fit_still_on(fit: Fit, material: Material, run: Run, first: int) -> None:
