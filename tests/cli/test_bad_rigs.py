@@ -131,6 +131,32 @@ def test_a_clip_of_one_camera(tmp_path: Path, refused: Callable[..., str]):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("method", ["osn", "mom", "dreamscene4d"])
+def test_methods_for_one_camera_name_the_one_for_several(
+    rig: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], method: str
+):
+    assert main(["train", method, str(rig), "--out", str(tmp_path / "run")]) == 2
+    line = capsys.readouterr().err
+    assert line.startswith(f"error: {rig}: this has 4 views; expected a capture of one camera.")
+    assert f"fourfold train mixvoxels {rig} --out RUN" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_is_added_to_one_view_names_the_method_for_several(
+    rig: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    words = ["osn", str(rig), "--bodies", str(rig), "--out", str(tmp_path / "run")]
+    assert main(["train", *words]) == 2
+    assert "The method for several cameras is mixvoxels" in capsys.readouterr().err
+
+
+def test_structure_from_motion_of_a_rig_names_what_finds_its_poses(
+    rig: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert main(["prepare", "sfm", str(rig), "--out", str(tmp_path / "bodies")]) == 2
+    assert f"fourfold prepare poses {rig} --out DIR" in capsys.readouterr().err
+
+
 def test_a_rig_of_one_camera(tmp_path: Path, refused: Callable[..., str]):
     rig = write_rig(tmp_path / "rig", ["cam00"], poses=rows(1))
     assert "camera" in refused(rig)

@@ -34,6 +34,7 @@ def test_what_a_rig_holds(tmp_path, capsys):
     assert main(["info", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert "mixvoxels: ready\n" in said
+    assert "dreamscene4d: missing a capture of one camera\n" in said
     assert "1 held out for tests (cam00)\n" in said
 
 

@@ -16,6 +16,7 @@ from fourfold.capture.description import (
     describe,
     require_frames,
     require_masks,
+    require_one_view,
 )
 from fourfold.capture.frame_store import FrameStore
 from fourfold.capture.frame_storing import store_frames
@@ -66,6 +67,7 @@ __all__ = [
     "region_kind",
     "require_frames",
     "require_masks",
+    "require_one_view",
     "store_frames",
     "write_bodies",
     "write_capture",

@@ -11,6 +11,7 @@ from fourfold.errors import InputError
 
 _MIN_FRAMES = 2
 _MIN_VIEWS = 2
+_ONE_CAMERA = "a capture of one camera"
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,8 @@ def _objects(capture: Capture) -> tuple[ObjectDescription, ...]:
 
 
 def _missing_for_dreamscene4d(capture: Capture) -> tuple[str, ...]:
+    if len(capture.views) > 1:
+        return (_ONE_CAMERA,)
     missing = []
     if not capture.has("mask"):
         missing.append("object masks (--masks DIR)")
@@ -134,6 +137,8 @@ def _missing_for_dreamscene4d(capture: Capture) -> tuple[str, ...]:
 
 
 def _missing_for_osn(capture: Capture) -> tuple[str, ...]:
+    if len(capture.views) > 1:
+        return (_ONE_CAMERA,)
     missing = []
     if not capture.bodies:
         missing.append("rigid bodies (fourfold prepare sfm CAPTURE --out DIR, then --bodies DIR)")
@@ -169,6 +174,22 @@ def _missing_for_mixvoxels(capture: Capture) -> tuple[str, ...]:
     elif capture.num_frames < _MIN_FRAMES:
         missing.append("a second frame (of a still scene: --static)")
     return tuple(missing)
+
+
+def require_one_view(capture: Capture) -> None:
+    """Refuse a capture of several cameras, and say which method is for them.
+
+    Raises:
+        InputError: there are several views.
+    """
+    if len(capture.views) > 1:
+        raise InputError(
+            f"this has {len(capture.views)} views",
+            path=capture.path,
+            expected=_ONE_CAMERA,
+            mend="The method for several cameras is mixvoxels: "
+            f"fourfold train mixvoxels {capture.path} --out RUN",
+        )
 
 
 def require_masks(capture: Capture) -> None:

@@ -122,7 +122,8 @@ def _require_one_view(source: Source, path: Path) -> None:
         raise UsageError(
             f"masks, depth, cameras, bodies can be added to one view, not to {len(source.views)}",
             path=path,
-            mend="Put them where the capture's own layout has them",
+            mend="The method for several cameras is mixvoxels, which needs none of these beside "
+            "the capture",
         )
 
 

@@ -208,6 +208,7 @@ def _check_capture(capture: Capture, target: Path) -> None:
             f"the capture has {len(capture.views)} views",
             path=capture.path,
             expected="one: a moving camera",
+            mend=f"Poses of several cameras: fourfold prepare poses {capture.path} --out DIR",
         )
     source, place = capture.path.resolve(), target.resolve()
     if source == place or place in source.parents:

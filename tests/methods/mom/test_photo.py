@@ -50,7 +50,7 @@ def test_a_field_and_a_depth_map_are_handed_on():
 
 
 def test_a_video_is_no_photo():
-    with pytest.raises(InputError, match="frames in 1 views; expected a single photo"):
+    with pytest.raises(InputError, match="this has 20 frames; expected a single photo"):
         read_photo(open_capture(example_path("juggler"), max_size=32))
 
 

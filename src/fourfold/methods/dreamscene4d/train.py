@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 import fourfold
-from fourfold.capture import Capture, require_frames
+from fourfold.capture import Capture, require_frames, require_one_view
 from fourfold.errors import UsageError
 from fourfold.geometry import upward_direction
 from fourfold.methods.dreamscene4d.clip import Clip, read_clip
@@ -40,8 +40,8 @@ def train(capture: Capture, out: Path, config: DreamScene4DConfig, overwrite: bo
     """Turn a monocular capture with object masks into a scene, or go on where a run was stopped.
 
     Raises:
-        InputError: the capture has no masks, an object is never visible, there is one frame only,
-            or a file cannot be read.
+        InputError: the capture has several views or no masks, an object is never visible, there is
+            one frame only, or a file cannot be read.
         UsageError: unknown stages, a setting out of its range, or ``out`` is a run with other
             settings.
         ResultError: the scene is empty or holds numbers that are not finite.
@@ -69,6 +69,7 @@ def train(capture: Capture, out: Path, config: DreamScene4DConfig, overwrite: bo
 
 def _read_input(capture: Capture, config: DreamScene4DConfig) -> Clip:
     """Read what is trained on, so that whatever is wrong with it is said before a run is made."""
+    require_one_view(capture)
     require_frames(capture)
     trained = trained_frames(len(capture.frames), config.holdout)
     if len(trained) < 2:

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fourfold.capture import Capture, Hint
+from fourfold.capture import Capture, Hint, require_one_view
 from fourfold.errors import InputError
 from fourfold.geometry import Camera
 
@@ -42,11 +42,13 @@ def read_photo(capture: Capture) -> Photo:
     """Read a photo, and check that something in it moves.
 
     Raises:
-        InputError: it is a video, nothing is marked to move, or nothing says how.
+        InputError: it is a video or has several views, nothing is marked to move, or nothing says
+            how.
     """
-    if capture.num_frames != 1 or len(capture.views) != 1:
+    require_one_view(capture)
+    if capture.num_frames != 1:
         raise InputError(
-            f"this has {capture.num_frames} frames in {len(capture.views)} views",
+            f"this has {capture.num_frames} frames",
             path=capture.path,
             expected="a single photo",
         )

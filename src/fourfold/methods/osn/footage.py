@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from scipy.spatial import KDTree
 from torch import Tensor
 
-from fourfold.capture import Capture, RigidBody
+from fourfold.capture import Capture, RigidBody, require_one_view
 from fourfold.errors import InputError
 from fourfold.geometry import Camera, interpolate_cameras, invert_rigid
 
@@ -86,9 +86,10 @@ def read_footage(capture: Capture) -> Footage:
     """Read the frames of a capture and what structure from motion knows about its bodies.
 
     Raises:
-        InputError: no bodies, one that has no key points, no pose or no pixels, or poses that
-            contradict the key points.
+        InputError: several views, no bodies, one that has no key points, no pose or no pixels, or
+            poses that contradict the key points.
     """
+    require_one_view(capture)
     bodies = capture.bodies
     if not bodies:
         raise InputError(
