@@ -321,6 +321,23 @@ def test_a_rig_without_poses(tmp_path):
     assert "fourfold prepare poses" in capture.notes[-1]
 
 
+@pytest.mark.parametrize("inner", ["frames", "videos"])
+def test_a_part_of_a_rig_names_the_whole(tmp_path, inner):
+    rig = write_rig(tmp_path / "rig")
+    if inner == "videos":
+        shutil.rmtree(rig / "frames")
+        (rig / "videos").mkdir()
+        for camera in CAMERAS:
+            write_greys(rig / "videos" / f"{camera}.mp4", [40, 60])
+    with pytest.raises(InputError, match="this is a part of a capture") as caught:
+        open_capture(rig / inner)
+    assert str(caught.value).endswith(f"Give {rig}.")
+    # without the rest of a rig around it, it is nothing
+    (rig / inner).rename(tmp_path / "loose")
+    with pytest.raises(InputError, match="no known layout"):
+        open_capture(tmp_path / "loose")
+
+
 def test_the_choice_of_frames_does_not_change_the_cameras(tmp_path):
     poses = rows(columns="nerf")
     write_rig(tmp_path, poses=poses)

@@ -19,7 +19,7 @@ from fourfold.capture.photo_channels import (
     with_moving_region,
     without_camera_note,
 )
-from fourfold.capture.readers import READERS
+from fourfold.capture.readers import READERS, dynamic_gaussians, own, rig
 from fourfold.capture.readers.frames import with_masks
 from fourfold.capture.readers.rigid import with_bodies
 from fourfold.capture.readers.transforms import read_transforms, transforms_cameras
@@ -28,6 +28,9 @@ from fourfold.capture.view_choice import ViewChoice
 from fourfold.errors import InputError, UsageError
 from fourfold.files import recover_folder
 from fourfold.geometry import Camera
+
+# Layouts whose folders of cameras are no captures by themselves.
+_WITH_FOLDERS_OF_CAMERAS: tuple[ModuleType, ...] = (own, dynamic_gaussians, rig)
 
 
 def open_capture(
@@ -107,6 +110,13 @@ def _reader(path: Path) -> ModuleType:
     for reader in READERS:
         if reader.recognises(path):
             return reader
+    if any(reader.recognises(path.parent) for reader in _WITH_FOLDERS_OF_CAMERAS):
+        raise InputError(
+            "this is a part of a capture",
+            path=path,
+            expected="the whole of it",
+            mend=f"Give {path.parent}",
+        )
     raise InputError(
         "no known layout in this folder",
         path=path,
