@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from fourfold.cli import main
+from fourfold.cli.printing import print_metrics
 from tests.capture.rigs import write_rig
 
 
@@ -43,3 +44,12 @@ def test_what_a_rig_without_poses_lacks(tmp_path, capsys):
     (tmp_path / "poses_bounds.npy").unlink()
     assert main(["info", str(tmp_path)]) == 0
     assert "mixvoxels: missing cameras (fourfold prepare poses" in capsys.readouterr().out
+
+
+def test_the_figures_of_an_only_camera_are_not_repeated(capsys):
+    print_metrics({"psnr": 30.25, "psnr_cam00": 30.25, "psnr_static": None})
+    assert capsys.readouterr().out.split() == ["measured", "PSNR", "30.25", "dB"]
+    print_metrics({"psnr": 31.0, "psnr_cam00": 30.25, "psnr_cam01": 31.75})
+    said = capsys.readouterr().out
+    assert "PSNR, cam00" in said
+    assert "PSNR, cam01" in said

@@ -117,6 +117,13 @@ def test_the_better_figure_of_two_is_the_bold_one():
     assert bold == ["25.00 dB"]
 
 
+def test_the_figures_of_an_only_camera_are_not_repeated():
+    one = {"psnr": 30.25, "psnr_cam00": 30.25}
+    assert outline(render_report(Report("run", metrics=one))).texts.count("30.25 dB") == 2  # card
+    two = {**one, "psnr_cam01": 30.25}
+    assert outline(render_report(Report("run", metrics=two))).texts.count("30.25 dB") == 4
+
+
 def test_an_empty_report_has_no_empty_sections():
     assert "<h2>" not in render_report(Report(title="nothing"))
 

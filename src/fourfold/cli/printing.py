@@ -34,11 +34,12 @@ def print_next(*commands: str) -> None:
 
 def print_metrics(metrics: Mapping[str, Any]) -> None:
     """Print the figures as a table, in their own order; those that were not measured left out."""
-    from fourfold.evaluation import describe_metric, format_metric
+    from fourfold.evaluation import describe_metric, format_metric, metrics_to_show
 
     table = Table("measured", "", box=None, pad_edge=False)
     table.columns[1].justify = "right"
-    for key, value in metrics.items():
+    for key in metrics_to_show(metrics):
+        value = metrics[key]
         if value is not None and not isinstance(value, list | dict):
             table.add_row(describe_metric(key).label, format_metric(key, value))
     Console().print(table)

@@ -12,7 +12,7 @@ from fourfold.evaluation.frame_file import FrameFile
 from fourfold.evaluation.jod import has_jod, jod
 from fourfold.evaluation.lpips import Lpips
 from fourfold.evaluation.masked_ssim import masked_ssim
-from fourfold.evaluation.metric_names import describe_metric, format_metric
+from fourfold.evaluation.metric_names import describe_metric, format_metric, metrics_to_show
 from fourfold.evaluation.metrics import (
     endpoint_error,
     front_most,
@@ -86,6 +86,7 @@ __all__ = [
     "mean_iou",
     "mean_of_records",
     "mean_over_frames",
+    "metrics_to_show",
     "median_depths",
     "panoptic_quality",
     "predict_tracks",

@@ -1,5 +1,6 @@
 """What the keys of metrics.json mean, for those who read the report."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,6 +123,20 @@ def describe_metric(key: str) -> MetricName:
     if known is None:
         return MetricName(key, digits=3)
     return MetricName(", ".join([known.label, *notes]), known.unit, known.digits, known.better)
+
+
+def metrics_to_show(keys: Iterable[str]) -> list[str]:
+    """Leave out the figures of one camera where it is the only one: those of all say the same.
+
+    >>> metrics_to_show(["psnr", "psnr_static", "psnr_cam10", "psnr_static_cam10", "seconds"])
+    ['psnr', 'psnr_static', 'seconds']
+    >>> metrics_to_show(["psnr", "psnr_cam10", "psnr_cam20"])
+    ['psnr', 'psnr_cam10', 'psnr_cam20']
+    """
+    keys = list(keys)
+    starts = {key: _longest_start(key) for key in keys if key not in _NAMES}
+    of_camera = {key: key.removeprefix(f"{start}_") for key, start in starts.items() if start}
+    return [key for key in keys if key not in of_camera or len(set(of_camera.values())) > 1]
 
 
 def _prefix(name: str) -> str | None:

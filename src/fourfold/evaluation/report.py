@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fourfold.evaluation.charts import Curve, draw_curve
-from fourfold.evaluation.metric_names import describe_metric, format_metric
+from fourfold.evaluation.metric_names import describe_metric, format_metric, metrics_to_show
 from fourfold.evaluation.pictures import encode_image
 from fourfold.files import write_atomic
 from fourfold.training import COMPILE, format_duration
@@ -141,7 +141,7 @@ def _picture(picture: Picture) -> str:
 
 def _figures_table(metrics: Mapping[str, Any], comparisons: Mapping[str, Mapping[str, Any]]) -> str:
     columns = {"This run": metrics, **comparisons}
-    keys = list(dict.fromkeys(key for column in columns.values() for key in column))
+    keys = metrics_to_show(dict.fromkeys(key for column in columns.values() for key in column))
     if not keys:
         return ""
     head = "".join(f'<th class="number">{escape(name)}</th>' for name in columns)
