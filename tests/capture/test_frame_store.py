@@ -180,7 +180,7 @@ def test_statistics_by_hand():
     values = np.array([[10, 0, 7], [20, 0, 7], [30, 0, 7], [30, 100, 7]], np.uint8)
     store = FrameStore(("a",), 4, (values[:, None, None],), (np.arange(4),))
     np.testing.assert_allclose(store.mean(0)[0, 0] * 255, [22.5, 25, 7], rtol=1e-6)
-    np.testing.assert_allclose(store.median(0)[0, 0] * 255, [25, 0, 7], rtol=1e-6)
+    assert store.median(0)[0, 0].tolist() == [25, 0, 7]
     # red: sqrt(275 / 4), green: sqrt(3 x 625 + 5625) / 2
     expected = (np.sqrt(68.75) + np.sqrt(1875) + 0) / 3 / 255
     np.testing.assert_allclose(store.deviation(0), [[expected]], rtol=1e-6)
@@ -191,7 +191,7 @@ def test_statistics_in_blocks(rig, tmp_path, monkeypatch):
     frames = np.stack([store.image(t, 1) for t in range(FRAMES)]) / 255
     monkeypatch.setattr("fourfold.capture.frame_store._BLOCK", 4 * FRAMES * 8 * 3)
     np.testing.assert_allclose(store.mean(1), frames.mean(0), atol=1e-6)
-    np.testing.assert_allclose(store.median(1), np.median(frames, 0), atol=1e-6)
+    np.testing.assert_array_equal(store.median(1), np.round(np.median(frames * 255, 0)))
     np.testing.assert_allclose(store.deviation(1), frames.std(0).mean(2), atol=1e-6)
 
 
@@ -201,4 +201,14 @@ def test_a_long_clip_has_the_median_of_64_frames():
     values[:, 0, 0, 0] = np.arange(253)
     values[3, 0, 0, 1] = 9
     store = FrameStore(("a",), 253, (values,), (np.arange(253),))
-    np.testing.assert_allclose(store.median(0)[0, 0] * 255, [126, 0, 0], rtol=1e-6)
+    assert store.median(0)[0, 0].tolist() == [126, 0, 0]
+
+
+def test_a_median_is_rounded_and_computed_once():
+    # the middle of 1 and 2, of 2 and 3, of 7 and 7
+    values = np.array([[1, 2, 7], [2, 3, 7]], np.uint8)
+    store = FrameStore(("a", "b"), 2, (values[:, None, None],) * 2, (np.arange(2),) * 2)
+    median = store.median(1)
+    assert median[0, 0].tolist() == [2, 2, 7]
+    assert store.median(1) is median
+    assert store.median(0) is not median

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
@@ -33,6 +33,7 @@ class FrameStore:
     num_frames: int
     pixels: tuple[UInt8[np.ndarray, "U H W 3"], ...]
     order: tuple[Int[np.ndarray, "T"], ...]
+    _medians: dict[int, UInt8[np.ndarray, "H W 3"]] = field(default_factory=dict, init=False)
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:
@@ -95,13 +96,19 @@ class FrameStore:
         """Return the standard deviation over time, averaged over RGB; float32."""
         return self.moments(view)[1]
 
-    def median(self, view: int) -> Float[np.ndarray, "H W 3"]:
-        """Return the median over time of each channel; float32 in [0, 1].
+    def median(self, view: int) -> UInt8[np.ndarray, "H W 3"]:
+        """Return the median over time of each channel, computed once; to be left as it is.
 
-        Of more than 64 frames, of 64 that are spread evenly.
+        Of more than 64 frames, of 64 that are spread evenly. What lies between two counts is
+        rounded to the even one.
         """
+        if view not in self._medians:
+            self._medians[view] = self._median(view)
+        return self._medians[view]
+
+    def _median(self, view: int) -> UInt8[np.ndarray, "H W 3"]:
         width, height = self.sizes[view]
-        median = np.empty((height, width, 3), np.float32)
+        median = np.empty((height, width, 3), np.uint8)
         count = min(self.num_frames, _MEDIAN_FRAMES)
         frames = np.linspace(0, self.num_frames - 1, count).round().astype(np.int64)
         pictures = self.order[view][frames]
@@ -110,7 +117,7 @@ class FrameStore:
             # time last and in one piece: NumPy's stable sort of bytes counts them, in one pass
             series = np.sort(np.moveaxis(block, 0, -1).copy(), axis=-1, kind="stable")
             middle = series[..., [(count - 1) // 2, count // 2]]
-            median[rows] = middle.mean(-1) / 255
+            median[rows] = middle.mean(-1).round()
         return median
 
     def _blocks(self, view: int) -> Iterator[slice]:

@@ -23,7 +23,7 @@ class Store:
         return np.full((30, 40, 3), 50 * frame + view, np.uint8)
 
     def median(self, view: int) -> np.ndarray:
-        return np.full((30, 40, 3), (50 + view) / 255, np.float32)
+        return np.full((30, 40, 3), 50 + view, np.uint8)
 
 
 def footage(cameras: list[Camera], bounds: list[list[float]], frames: tuple[int, ...]) -> Footage:

@@ -96,4 +96,4 @@ def _still_image(store: FrameStore, view: int, target: str) -> Float[np.ndarray,
     if target.isdigit():
         frame = min(int(target), store.num_frames - 1)
         return store.image(frame, view).astype(np.float32) / 255
-    return store.mean(view) if target == "mean" else store.median(view)
+    return store.mean(view) if target == "mean" else store.median(view).astype(np.float32) / 255

@@ -68,7 +68,7 @@ def _still(footage: Footage, view: int) -> UInt8[np.ndarray, "H W 3"]:
     stored = footage.views[view]
     if footage.num_frames == 1:  # one of perhaps many that the store holds
         return np.asarray(footage.store.image(footage.frames[0], stored))
-    return (footage.store.median(stored) * 255).round().astype(np.uint8)
+    return footage.store.median(stored)
 
 
 def smaller(camera: Camera, reduced: int) -> Camera:
