@@ -7,6 +7,7 @@ from fourfold.fields.field import Field
 from fourfold.fields.grids import grid_vertices
 from fourfold.fields.hex_plane import HexPlaneField
 from fourfold.fields.interpolation import interpolate_rows, number_rows, time_keys
+from fourfold.fields.masks import pack_mask, unpack_mask
 from fourfold.fields.merging import merge_samples
 from fourfold.fields.mixed import MixedVoxels
 from fourfold.fields.occupancy import dilated, occupied
@@ -48,6 +49,8 @@ __all__ = [
     "dilated",
     "grid_vertices",
     "occupied",
+    "pack_mask",
+    "unpack_mask",
     "ray_weights",
     "MIN_WEIGHT",
     "Part",

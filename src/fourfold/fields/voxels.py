@@ -16,6 +16,7 @@ from torch.nn.functional import softplus
 from fourfold.fields.field import Field
 from fourfold.fields.grids import grid_vertices
 from fourfold.fields.interpolation import Keys, interpolate_rows, number_rows, time_keys
+from fourfold.fields.masks import pack_mask, unpack_mask
 from fourfold.fields.occupancy import dilated
 from fourfold.fields.shading import shade
 from fourfold.fields.variation import add_voxel_variation, voxel_variation
@@ -244,9 +245,8 @@ class VoxelField(Field):
         add_voxel_variation(self.index, self.places, rows, space_weight, time_weight)
 
     def tensors(self) -> dict[str, Tensor]:
-        bits = np.packbits(self.filled.cpu().numpy())
         return {
-            "filled": torch.from_numpy(bits),
+            "filled": pack_mask(self.filled),
             "densities": _halved_if_exact(self.densities),
             "harmonics": _halved_if_exact(self.harmonics),
             "times": self.times,
@@ -265,9 +265,7 @@ class VoxelField(Field):
         names = {"filled", "densities", "harmonics", "times"}
         if tensors.keys() != names:
             raise ValueError(f"a {cls.kind} field has {sorted(names)}, not {sorted(tensors)}")
-        x, y, z = config["resolution"]
-        bits = np.unpackbits(tensors["filled"].cpu().numpy(), count=x * y * z)
-        filled = torch.from_numpy(bits.reshape(x, y, z).astype(bool))
+        filled = unpack_mask(tensors["filled"], config["resolution"])
         densities, harmonics, times = (
             tensors[name].float() for name in ("densities", "harmonics", "times")
         )

@@ -4,7 +4,16 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from fourfold.fields import BoxSpace, ContractedSpace, NdcSpace, Space, VoxelField
+from fourfold.fields import (
+    BoxSpace,
+    ContractedSpace,
+    NdcSpace,
+    Rays,
+    Space,
+    VoxelField,
+    dilated,
+    render_rays,
+)
 from fourfold.methods.mixvoxels.finish import volume_objects
 from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer, coarsened, grid_of
 from fourfold.training import flatten, unflatten
@@ -37,16 +46,30 @@ def layer_with_a_block() -> Layer:
     return Layer(field)
 
 
-def test_the_most_that_a_ray_gave_each_vertex():
+def test_where_rays_end():
     layer = Layer(VoxelField.dense((3, 2, 5)))
     # near the vertices (2, 1, 4), (1, 0, 2), (1, 0, 2) again and (0, 0, 0)
     points = torch.tensor([[0.9, 0.8, 1.0], [0.45, 0.1, 0.55], [0.6, 0.0, 0.4], [0.1, 0.2, 0.1]])
-    layer.note(points, torch.tensor([0.3, 0.1, 0.2, 0.0]))
-    layer.note(points[1:2], torch.tensor([0.15]))
-    most = layer.most.view(3, 2, 5)
-    assert most[2, 1, 4] == torch.tensor(0.3)
-    assert most[1, 0, 2] == torch.tensor(0.2)
-    assert int((most > 0).sum()) == 2
+    layer.note(points[:2])
+    layer.note(points[2:])
+    assert layer.reached.nonzero().tolist() == [[0, 0, 0], [1, 0, 2], [2, 1, 4]]
+
+
+def test_a_ray_ends_where_it_leaves_more_than_a_hundredth_of_its_light():
+    rays = Rays(
+        torch.tensor([[0.5, 0.5, -1.0]]),
+        torch.tensor([[0.0, 0, 1]]),
+        torch.zeros(1),
+        torch.full((1,), 9.0),
+    )
+    space = BoxSpace(torch.zeros(3), torch.ones(3))
+    fit = Fit(space, layer_with_a_block())
+    fit.note(render_rays(fit.parts(rays, 0.5), torch.zeros(1)))
+    assert {(x, y) for x, y, _ in fit.still.reached.nonzero().tolist()} == {(4, 4)}
+    # opaque from 3 on, half a voxel before it hardly
+    depths = fit.still.reached[4, 4].nonzero().flatten().tolist()
+    assert 3 in depths
+    assert max(depths) <= 4
 
 
 def block_with_rays() -> Layer:
@@ -54,7 +77,7 @@ def block_with_rays() -> Layer:
     layer = layer_with_a_block()
     x, y = torch.meshgrid(torch.arange(3, 6) / 8, torch.arange(3, 6) / 8, indexing="ij")
     ends = torch.stack((x, y, torch.full_like(x, 3 / 8)), -1).reshape(-1, 3)
-    layer.note(ends, torch.full((9,), 0.5))
+    layer.note(ends)
     return layer
 
 
@@ -66,7 +89,7 @@ def test_voxels_at_which_rays_end_are_kept_with_their_neighbours():
     assert torch.equal(layer.voxels.filled, expected)
     assert layer.occupancy is not None
     assert torch.equal(layer.occupancy, expected)
-    assert not bool(layer.most.any())
+    assert not bool(layer.reached.any())
     middle = torch.tensor([[0.5, 0.5, 3 / 8]])
     before, after = layer_with_a_block().voxels, layer.voxels
     assert_close(after.density(middle).detach(), before.density(middle).detach())
@@ -74,7 +97,6 @@ def test_voxels_at_which_rays_end_are_kept_with_their_neighbours():
 
 def test_pruning_never_drops_everything():
     layer = Layer(VoxelField.dense((4, 4, 4)))
-    layer.note(torch.full((10, 3), 0.5), torch.full((10,), 1e-3))
     layer.prune()
     assert int(layer.voxels.filled.sum()) == 64
     assert layer.occupancy is None
@@ -92,7 +114,7 @@ def test_a_finer_grid_is_the_same_matter():
     assert_close(
         layer.voxels.density(points).detach()[inside], before[inside], rtol=1e-4, atol=1e-3
     )
-    assert layer.most.shape == (17**3,)
+    assert layer.reached.shape == (17, 17, 17)
 
 
 def descend(layer: Layer) -> None:
@@ -132,6 +154,25 @@ def test_a_stopped_fit_goes_on_to_the_same_bits():
     assert second.moving is not None
     assert second.moving.voxels.times.tolist() == [0.0, 1.0]
     assert [len(each.layers) for each in (whole, second)] == [1, 2]
+
+
+def test_an_empty_voxel_takes_less_than_a_byte_in_a_checkpoint():
+    movable = torch.zeros(41, 40, 39, dtype=torch.bool)
+    movable[4:7, 5:9, 30:33] = True
+    still, moving = (Layer(VoxelField.at_voxels(movable), dilated(movable)) for _ in range(2))
+    still.note(torch.rand(9, 3, generator=torch.Generator().manual_seed(0)))
+    fit = Fit(BOX, still, moving, movable)
+    flat = flatten(fit.tensors())
+    # two layers have three masks each, and there is that of what may move: seven bits
+    assert sum(tensor.nbytes for tensor in flat.values()) < movable.numel()
+    restored = Fit.restore(BOX, unflatten(flat))
+    assert restored.movable is not None
+    assert torch.equal(restored.movable, movable)
+    for before, after in zip(fit.layers, restored.layers, strict=True):
+        assert torch.equal(after.voxels.filled, movable)
+        assert after.occupancy is not None
+        assert torch.equal(after.occupancy, dilated(movable))
+        assert torch.equal(after.reached, before.reached)
 
 
 def test_frozen_layers_and_held_keys_stay_as_they_are():

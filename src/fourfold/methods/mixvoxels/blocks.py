@@ -17,7 +17,7 @@ from fourfold.errors import InputError
 from fourfold.fields import VoxelField, time_keys
 from fourfold.files import write_atomic, writing
 from fourfold.methods.mixvoxels.finish import SHOWN_ALPHA
-from fourfold.methods.mixvoxels.fit import Layer
+from fourfold.methods.mixvoxels.fit import Layer, restored_voxels, voxel_tensors
 
 SPREAD_SHARE = 0.5
 """Share of the stage in which frames spread over the whole clip are fitted, before the blocks."""
@@ -70,15 +70,14 @@ class BlockStore:
 
     def save(self, number: int, layer: Layer) -> None:
         """Write the voxels of a block, but for a border that is another block's."""
-        voxels = layer.voxels
-        tensors = {
-            "filled": voxels.filled,
-            "densities": voxels.densities.detach()[:, layer.held :].half().contiguous(),
-            "harmonics": voxels.harmonics.detach()[:, layer.held :].half().contiguous(),
-            "times": voxels.times[layer.held :].clone(),
-            "constants": torch.tensor([voxels.scale, voxels.shift], dtype=torch.float64),
-        }
-        write_atomic(self._path(number), safetensors.torch.save(tensors))
+        voxels, own = layer.voxels, slice(layer.held, None)
+        stored = replace(
+            voxels,
+            densities=voxels.densities.detach()[:, own].half(),
+            harmonics=voxels.harmonics.detach()[:, own].half(),
+            times=voxels.times[own].clone(),
+        )
+        write_atomic(self._path(number), safetensors.torch.save(voxel_tensors(stored)))
 
     def load(self, number: int) -> VoxelField:
         """Read the voxels of a block.
@@ -88,16 +87,13 @@ class BlockStore:
         """
         path = self._path(number)
         try:
-            tensors = safetensors.torch.load_file(path)
+            return restored_voxels(safetensors.torch.load_file(path))
         except (OSError, SafetensorError) as error:
             raise InputError(
                 "a block of moving voxels is missing or damaged",
                 path=path,
                 mend="--overwrite begins the training anew",
             ) from error
-        scale, shift = tensors["constants"].tolist()
-        densities, harmonics = (tensors[name].float() for name in ("densities", "harmonics"))
-        return VoxelField(tensors["filled"], densities, harmonics, tensors["times"], scale, shift)
 
     def begin(self, number: int, block: Block) -> Layer:
         """Make the voxels that a block begins with: those of the spread frames, between the keys.

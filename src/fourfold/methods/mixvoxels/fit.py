@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,17 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import adaptive_max_pool3d
 
-from fourfold.fields import Part, RayColors, Rays, RowAdam, Space, VoxelField, dilated
+from fourfold.fields import (
+    Part,
+    RayColors,
+    Rays,
+    RowAdam,
+    Space,
+    VoxelField,
+    dilated,
+    pack_mask,
+    unpack_mask,
+)
 
 FRESH_ALPHA = 5e-3
 """Alpha of a voxel at first: a ray through a coarse grid loses half of its light."""
@@ -25,34 +35,33 @@ DENSITY_RATE = 2.0
 class Layer:
     """A voxel field that is optimised, its optimiser, and where rays meet it (None: everywhere).
 
-    The first `held` keys stay as they are. `most` is the largest weight that a ray gave to each
-    vertex since voxels were dropped last. One that is `frozen` is not optimised any more.
+    The first `held` keys stay as they are. `reached` says at which vertices rays ended since voxels
+    were dropped last. One that is `frozen` is not optimised any more.
     """
 
     voxels: VoxelField
     occupancy: Bool[Tensor, "X Y Z"] | None = None
     held: int = 0
-    most: Float[Tensor, " X*Y*Z"] = field(default_factory=lambda: torch.empty(0))
     frozen: bool = False
+    reached: Bool[Tensor, "X Y Z"] = field(init=False)
     optimizer: RowAdam = field(init=False)
 
     def __post_init__(self) -> None:
-        if not len(self.most):
-            self.forget()
+        self.forget()
         if self.frozen:
             self.freeze()
         else:
             self.restart()
 
     def forget(self) -> None:
-        """Take note of the weights of rays anew."""
-        self.most = torch.zeros(self.voxels.filled.numel())
+        """Take note anew of where rays end."""
+        self.reached = torch.zeros(self.voxels.resolution, dtype=torch.bool)
 
-    def note(self, points: Float[Tensor, "S 3"], weights: Float[Tensor, " S"]) -> None:
-        """Take note of the weights of pieces of rays, at the vertices next to them."""
+    def note(self, points: Float[Tensor, "S 3"]) -> None:
+        """Take note that rays end at points of the cube: at the vertices next to them."""
         size = torch.tensor(self.voxels.resolution)
         x, y, z = (points * (size - 1)).round().long().unbind(1)
-        self.most.scatter_reduce_(0, (x * size[1] + y) * size[2] + z, weights, "amax")
+        self.reached.view(-1).index_fill_(0, (x * size[1] + y) * size[2] + z, True)
 
     def restart(self) -> None:
         """Begin with fresh moments, for voxels that are new."""
@@ -80,7 +89,7 @@ class Layer:
 
     def prune(self) -> None:
         """Drop voxels in which no ray ends, and leave them out of the rays."""
-        occupancy = dilated((self.most > PRUNE_WEIGHT).view(self.voxels.resolution))
+        occupancy = dilated(self.reached)
         if bool((occupancy & self.voxels.filled).any()):
             self.occupancy = occupancy
             self.replace(self.voxels.pruned(occupancy))
@@ -107,40 +116,22 @@ class Layer:
 
     def tensors(self) -> dict[str, Any]:
         """Give everything that a checkpoint needs to go on, nested."""
-        occupancy = torch.empty(0, dtype=torch.bool) if self.occupancy is None else self.occupancy
-        voxels, stored = self.voxels, self.voxels.tensors()
         return {
-            "filled": voxels.filled,
-            "densities": stored["densities"].detach(),
-            "harmonics": stored["harmonics"].detach(),
-            "times": voxels.times,
-            "constants": torch.tensor([voxels.scale, voxels.shift], dtype=torch.float64),
-            "occupancy": occupancy,
+            "voxels": voxel_tensors(self.voxels),
+            "occupancy": _packed(self.occupancy),
             "held": torch.tensor(self.held),
-            "most": self.most,
+            "reached": pack_mask(self.reached),
             "optimizer": self.optimizer.state(),
         }
 
     @staticmethod
     def restore(state: dict[str, Any]) -> Layer:
         """Rebuild from `tensors`."""
-        scale, shift = state["constants"].tolist()
-        voxels = VoxelField(
-            state["filled"],
-            state["densities"].float(),
-            state["harmonics"].float(),
-            state["times"],
-            scale,
-            shift,
-        )
-        occupancy = state["occupancy"]
-        layer = Layer(
-            voxels, occupancy if occupancy.numel() else None, int(state["held"]), state["most"]
-        )
-        if state["optimizer"]:
-            layer.optimizer.load_state(state["optimizer"])
-        else:
-            layer.freeze()
+        voxels, optimizer = restored_voxels(state["voxels"]), state["optimizer"]
+        occupancy, held = _unpacked(state["occupancy"]), int(state["held"])
+        layer = Layer(voxels, occupancy, held, frozen=not optimizer)
+        layer.reached = unpack_mask(state["reached"], voxels.resolution)
+        layer.optimizer.load_state(optimizer)
         return layer
 
 
@@ -171,7 +162,7 @@ class Fit:
         """Take note of where rays end, for `Layer.prune`."""
         for number, layer in enumerate(self.layers):
             own = (seen.owners == number) & (seen.weights > PRUNE_WEIGHT)
-            layer.note(seen.samples.points[own], seen.weights[own])
+            layer.note(seen.samples.points[own])
 
     def refine_movers(self, resolution: tuple[int, int, int]) -> None:
         """Go on with a finer grid of moving voxels."""
@@ -183,14 +174,37 @@ class Fit:
     def tensors(self) -> dict[str, Any]:
         """Give everything that a checkpoint needs to go on, nested."""
         moving = {} if self.moving is None else self.moving.tensors()
-        movable = {} if self.movable is None else {"movable": self.movable}
-        return {"still": self.still.tensors(), "moving": moving, **movable}
+        movable = _packed(self.movable)
+        return {"still": self.still.tensors(), "moving": moving, "movable": movable}
 
     @staticmethod
     def restore(space: Space, state: dict[str, Any]) -> Fit:
         """Rebuild from `tensors`."""
         moving = Layer.restore(state["moving"]) if state["moving"] else None
-        return Fit(space, Layer.restore(state["still"]), moving, state.get("movable"))
+        return Fit(space, Layer.restore(state["still"]), moving, _unpacked(state["movable"]))
+
+
+def voxel_tensors(voxels: VoxelField) -> dict[str, Tensor]:
+    """Give all that there is to know of voxels, for a file: where they are filled as bits."""
+    tensors = {name: tensor.detach() for name, tensor in voxels.tensors().items()}
+    constants = torch.tensor([voxels.scale, voxels.shift], dtype=torch.float64)
+    return tensors | {"resolution": torch.tensor(voxels.resolution), "constants": constants}
+
+
+def restored_voxels(tensors: Mapping[str, Tensor]) -> VoxelField:
+    """Rebuild from `voxel_tensors`."""
+    rows = dict(tensors)
+    resolution, (scale, shift) = rows.pop("resolution").tolist(), rows.pop("constants").tolist()
+    config = {"resolution": resolution, "scale": scale, "shift": shift}
+    return VoxelField.rebuild(config, rows)
+
+
+def _packed(mask: Bool[Tensor, "X Y Z"] | None) -> dict[str, Tensor]:
+    return {} if mask is None else {"bits": pack_mask(mask), "shape": torch.tensor(mask.shape)}
+
+
+def _unpacked(packed: Mapping[str, Tensor]) -> Bool[Tensor, "X Y Z"] | None:
+    return unpack_mask(packed["bits"], packed["shape"].tolist()) if packed else None
 
 
 def coarsened(
