@@ -14,13 +14,13 @@ from numba import uintp
 
 from fourfold.fields._kernel import kernel
 from fourfold.fields._marching_kernels import (
-    BASE,
-    DEPTH,
     PATH,
-    SLOPE,
+    cells_at,
     contracted_borders,
+    distances_at,
     point,
     straight_borders,
+    widths_of,
 )
 from fourfold.kernels.simd import (
     LANES,
@@ -35,7 +35,6 @@ from fourfold.kernels.simd import (
     lowest_bit,
     maximum,
     minimum,
-    sqrt,
     store,
 )
 
@@ -110,26 +109,24 @@ def _keep(
     paths, row, contracted, borders, first, count, voxels, cells, sizes, room, kept_pieces
 ):  # fmt: skip
     """List those of BLOCK pieces that lie in occupied cells, and return how many there are."""
-    size_x, size_y, size_z = sizes
-    kept = uintp(0)
+    deep_cells, kept = uintp(sizes[2]), uintp(0)
     for piece in range(first, min(first + uintp(BLOCK), count), uintp(LANES)):
         begin, end = load(borders, piece), load(borders, piece + uintp(1))
         middle = (begin + end) * _HALF
         x, y, z = point(paths, row, middle, contracted)
-        column = floor(minimum(x * size_x, broadcast(size_x - _ONE))) * size_y
-        store(room, uintp(0), column + floor(minimum(y * size_y, broadcast(size_y - _ONE))))
-        store(room, uintp(LANES), floor(minimum(z * size_z, broadcast(size_z - _ONE))))
+        column, deep = cells_at(x, y, z, sizes)
+        store(room, uintp(0), column)
+        store(room, uintp(LANES), deep)
         word = uintp(0)
         for lane in range(min(uintp(LANES), count - piece)):
             keep = borders[piece + lane + uintp(1)] > borders[piece + lane]
             if keep and cells.shape[0] > 0:
-                deep = uintp(room[uintp(LANES) + lane])
-                keep = cells[uintp(room[lane]) * uintp(size_z) + deep] != 0
+                cell = uintp(room[lane]) * deep_cells + uintp(room[uintp(LANES) + lane])
+                keep = cells[cell] != 0
             word |= uintp(keep) << lane
         if word != 0:
-            width = _width(paths, row, begin, end, voxels, contracted)
-            shrink = broadcast(_ONE) - middle * paths[row + uintp(SLOPE)]
-            distance = middle * paths[row + uintp(DEPTH)] / shrink + paths[row + uintp(BASE)]
+            width = widths_of(paths, row, begin, end, voxels, contracted)
+            distance, _ = distances_at(paths, row, middle)
             store(kept_pieces, _X + kept, x)
             store(kept_pieces, _Y + kept, y)
             store(kept_pieces, _Z + kept, z)
@@ -153,20 +150,6 @@ def _close_ranks(kept_pieces, kept, word):
         kept += uintp(1)
         word &= word - uintp(1)
     return kept
-
-
-@kernel
-def _width(paths, row, begin, end, voxels, contracted):
-    """Return the lengths of 16 pieces in the cube, its longest side in voxels being one."""
-    side = _ONE / max(voxels[0], max(voxels[1], voxels[2]))
-    if contracted:
-        x0, y0, z0 = point(paths, row, begin, contracted)
-        x1, y1, z1 = point(paths, row, end, contracted)
-        x, y, z = (x1 - x0) * voxels[0], (y1 - y0) * voxels[1], (z1 - z0) * voxels[2]
-        return sqrt(x * x + y * y + z * z) * side
-    x, y = paths[row + uintp(3)] * voxels[0], paths[row + uintp(4)] * voxels[1]
-    z = paths[row + uintp(5)] * voxels[2]
-    return (end - begin) * (np.sqrt(x * x + y * y + z * z) * side)
 
 
 @kernel

@@ -1,4 +1,4 @@
-"""Numba kernels that march along the paths of rays: where their pieces begin and end.
+"""Numba kernels that march along the paths of rays: where their pieces begin and end, and lie.
 
 A straight path takes equal strides, 16 of them at once; a contracted one strides that follow from
 where it is, so there 16 paths go at once. Places of contracted paths are kept lane by lane: those
@@ -16,6 +16,7 @@ from fourfold.kernels.simd import (
     LANES,
     bits,
     broadcast,
+    floor,
     gather,
     load,
     maximum,
@@ -64,6 +65,39 @@ def point(paths, row, place, contracted):
     y = place * paths[row + uintp(4)] + paths[row + uintp(1)]
     z = place * paths[row + uintp(5)] + paths[row + uintp(2)]
     return to_cube(x, y, z, contracted)
+
+
+@kernel
+def cells_at(x, y, z, sizes):
+    """Return the cells of points (vectors): the number of the column (x, y), and z in it.
+
+    Floats hold them exactly: there are less than 2^24 columns.
+    """
+    size_x, size_y, size_z = sizes
+    column = floor(minimum(x * size_x, broadcast(size_x - _ONE))) * size_y
+    column = column + floor(minimum(y * size_y, broadcast(size_y - _ONE)))
+    return column, floor(minimum(z * size_z, broadcast(size_z - _ONE)))
+
+
+@kernel
+def distances_at(paths, row, place):
+    """Return how far along the ray 16 places of its path are, and by what the path shrinks it."""
+    shrink = broadcast(_ONE) - place * paths[row + uintp(SLOPE)]
+    return place * paths[row + uintp(DEPTH)] / shrink + paths[row + uintp(BASE)], shrink
+
+
+@kernel
+def widths_of(paths, row, begin, end, voxels, contracted):
+    """Return the lengths of 16 pieces in the cube, its longest side in voxels being one."""
+    side = _ONE / max(voxels[0], max(voxels[1], voxels[2]))
+    if contracted:
+        x0, y0, z0 = point(paths, row, begin, contracted)
+        x1, y1, z1 = point(paths, row, end, contracted)
+        x, y, z = (x1 - x0) * voxels[0], (y1 - y0) * voxels[1], (z1 - z0) * voxels[2]
+        return sqrt(x * x + y * y + z * z) * side
+    x, y = paths[row + uintp(3)] * voxels[0], paths[row + uintp(4)] * voxels[1]
+    z = paths[row + uintp(5)] * voxels[2]
+    return (end - begin) * (np.sqrt(x * x + y * y + z * z) * side)
 
 
 @kernel

@@ -13,31 +13,29 @@ from numba import uintp
 
 from fourfold.fields._kernel import kernel
 from fourfold.fields._marching_kernels import (
-    BASE,
     DEPTH,
     HIGH,
     LOW,
     PATH,
-    SLOPE,
+    cells_at,
     contracted_borders,
+    distances_at,
     point,
     refine,
     straight_borders,
+    widths_of,
 )
 from fourfold.kernels.simd import (
     LANES,
     broadcast,
     claim,
-    floor,
     load,
-    minimum,
-    sqrt,
     store,
     store_until,
 )
 
 CHUNK = 64  # rays of one task, a multiple of LANES
-_HALF, _ONE = np.float32(0.5), np.float32(1)
+_HALF = np.float32(0.5)
 
 
 @kernel
@@ -84,17 +82,13 @@ def keep_pieces(
 
 @kernel
 def _find_cells(paths, row, contracted, borders, count, sizes, flat, deep):
-    """Fill the cells of the pieces' middles: the number of the column (x, y), and z in it.
-
-    Floats hold them exactly: there are less than 2^24 columns.
-    """
-    size_x, size_y, size_z = sizes
+    """Fill the cells of the pieces' middles; see `cells_at`."""
     for piece in range(uintp(0), count, uintp(LANES)):
         middle = (load(borders, piece) + load(borders, piece + uintp(1))) * _HALF
         x, y, z = point(paths, row, middle, contracted)
-        column = floor(minimum(x * size_x, broadcast(size_x - _ONE))) * size_y
-        store(flat, piece, column + floor(minimum(y * size_y, broadcast(size_y - _ONE))))
-        store(deep, piece, floor(minimum(z * size_z, broadcast(size_z - _ONE))))
+        column, depth = cells_at(x, y, z, sizes)
+        store(flat, piece, column)
+        store(deep, piece, depth)
 
 
 @kernel
@@ -132,23 +126,12 @@ def _fill_rows(
     paths, row, begin, end, voxels, contracted, sample, stop, distances, widths, lengths, room
 ):  # fmt: skip
     """Compute 16 samples of a ray, and leave their points in room, axis by axis."""
-    middle, length, one = (begin + end) * _HALF, end - begin, broadcast(_ONE)
-    shrink = one - middle * paths[row + uintp(SLOPE)]
-    depth = paths[row + uintp(DEPTH)]
-    distance = middle * depth / shrink + paths[row + uintp(BASE)]
+    middle, depth = (begin + end) * _HALF, broadcast(paths[row + uintp(DEPTH)])
+    distance, shrink = distances_at(paths, row, middle)
     store_until(distances, sample, stop, distance)
-    store_until(lengths, sample, stop, length * (one * depth / (shrink * shrink)))
+    store_until(lengths, sample, stop, (end - begin) * (depth / (shrink * shrink)))
+    store_until(widths, sample, stop, widths_of(paths, row, begin, end, voxels, contracted))
     x, y, z = point(paths, row, middle, contracted)
     store(room, uintp(0), x)
     store(room, uintp(LANES), y)
     store(room, uintp(2 * LANES), z)
-    side = _ONE / max(voxels[0], max(voxels[1], voxels[2]))
-    if contracted:
-        x0, y0, z0 = point(paths, row, begin, contracted)
-        x1, y1, z1 = point(paths, row, end, contracted)
-        x, y, z = (x1 - x0) * voxels[0], (y1 - y0) * voxels[1], (z1 - z0) * voxels[2]
-        store_until(widths, sample, stop, sqrt(x * x + y * y + z * z) * side)
-    else:
-        x, y = paths[row + uintp(3)] * voxels[0], paths[row + uintp(4)] * voxels[1]
-        z = paths[row + uintp(5)] * voxels[2]
-        store_until(widths, sample, stop, length * (np.sqrt(x * x + y * y + z * z) * side))
