@@ -1,6 +1,7 @@
 """Where the voxels are: which of the spaces fits the cameras."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -43,14 +44,15 @@ def clear_distance(footage: Footage) -> float:
     Rays of training begin at the nearest distance, and what is nearer to all cameras is unknown;
     but a camera may be moved nearer to things: no farther than a tenth of the usual distance.
     """
-    return min(nearest_distance(footage), NEAREST * _usual_distance(footage))
+    return min(nearest_distance(footage), NEAREST * _focus(footage).distance)
 
 
 def guessed_distance(footage: Footage) -> float | None:
     """Give how far away things are taken to be, where neither bounds nor axes that meet say it."""
-    known = bool(torch.isfinite(footage.bounds).all(1).any())
-    meet = focus_point([row[0] for row in footage.cameras]) is not None
-    return None if known or meet else _usual_distance(footage)
+    if bool(torch.isfinite(footage.bounds).all(1).any()):
+        return None
+    focus = _focus(footage)
+    return focus.distance if focus.guessed else None
 
 
 def choose_space(footage: Footage, asked: str) -> Space:
@@ -75,7 +77,7 @@ def _bounds(footage: Footage) -> tuple[float, float]:
     if len(known):
         return float(known[:, 0].min()) * 0.9, float(known[:, 1].max()) * 1.05
     # nothing says it: what the cameras look at is in reach, and the world goes on behind
-    return NEAREST * _usual_distance(footage), math.inf
+    return NEAREST * _focus(footage).distance, math.inf
 
 
 def _positions(cameras: list[Camera]) -> Float[Tensor, "V 3"]:
@@ -94,16 +96,20 @@ def looked_at(footage: Footage) -> Float[Tensor, " 3"]:
     Raises:
         InputError: the cameras stand in one place.
     """
-    cameras = [row[0] for row in footage.cameras]
-    point = focus_point(cameras)
-    if point is not None:
-        return point
-    ahead = _usual_distance(footage) * _directions(cameras).mean(0)
-    return _positions(cameras).mean(0) + ahead
+    return _focus(footage).point
 
 
-def _usual_distance(footage: Footage) -> float:
-    """Give how far cameras are from what they look at, in the mean.
+@dataclass(frozen=True)
+class _Focus:
+    """What cameras look at, how far it is in the mean, and whether that is but a guess."""
+
+    point: Float[Tensor, " 3"]
+    distance: float
+    guessed: bool
+
+
+def _focus(footage: Footage) -> _Focus:
+    """Find where the axes of the cameras meet, or guess it ahead of them.
 
     Of parallel cameras nothing but the way to the next one says how large the scene is: it is
     taken to be as far as LLFF advises (Mildenhall et al. 2019), see `SHIFT`.
@@ -111,7 +117,7 @@ def _usual_distance(footage: Footage) -> float:
     cameras = [row[0] for row in footage.cameras]
     point, positions = focus_point(cameras), _positions(cameras)
     if point is not None:
-        return float((point - positions).norm(dim=1).mean())
+        return _Focus(point, float((point - positions).norm(dim=1).mean()), guessed=False)
     ways = torch.cdist(positions, positions, compute_mode="donot_use_mm_for_euclid_dist")
     # to the next camera in another place: some rigs have two in one
     ways = torch.where(ways > 0, ways, torch.inf).amin(1)
@@ -123,7 +129,8 @@ def _usual_distance(footage: Footage) -> float:
             path=footage.capture.path,
             expected="cameras beside one another: without a way between them there is no depth",
         )
-    return distance
+    ahead = distance * _directions(cameras).mean(0)
+    return _Focus(positions.mean(0) + ahead, distance, guessed=True)
 
 
 def _face_forward(cameras: list[Camera], near: float, most: float) -> bool:
