@@ -23,7 +23,7 @@ from fourfold.scene import (
 from fourfold.scene.parts import MOVING
 from fourfold.training import to_plain
 
-STEP = 0.5
+DRAWN_STEP = 0.5
 """Length of the pieces of rays in the scene, in voxels."""
 SHOWN_ALPHA = 1e-3
 """Voxels of less alpha, with all their neighbours, are left out of the scene."""
@@ -84,7 +84,7 @@ def _object(name: str, layer: Layer, fit: Fit) -> VolumeObject:
     occupancy = voxels.occupancy(SHOWN_ALPHA)
     if not bool(occupancy[voxels.filled].all()):  # the voxels of a long clip are not copied idly
         voxels = voxels.pruned(occupancy)
-    return VolumeObject(name, Volume(voxels, fit.space, occupancy, STEP), StaticMotion())
+    return VolumeObject(name, Volume(voxels, fit.space, occupancy, DRAWN_STEP), StaticMotion())
 
 
 def _up(footage: Footage) -> Float[Tensor, " 3"]:
@@ -106,7 +106,7 @@ def _as_scene(fit: Fit, only_still: bool) -> Scene:
                 torch.ones(1, 1, 1, dtype=torch.bool)
                 if layer.occupancy is None
                 else layer.occupancy,
-                STEP,
+                DRAWN_STEP,
             ),
             StaticMotion(),
         )
