@@ -1,10 +1,12 @@
 """What is shown of a loop, on a terminal and without one."""
 
 import io
+import time
 
+import pytest
 from rich.console import Console
 
-from fourfold.training import Progress
+from fourfold.training import Progress, progress
 
 
 class Clock:
@@ -63,6 +65,26 @@ def test_a_terminal_gets_a_bar():
         progress.update(4, loss=0.25)
     assert "4/10" in output.getvalue()
     assert "loss 0.25" in output.getvalue()
+
+
+def test_a_single_step_is_shown_only_if_it_takes_its_time():
+    """Kernels that are in the cache are loaded in a second, and not called compiled."""
+    assert plain_lines(steps=1, seconds_per_step=1.0) == []
+    assert plain_lines(steps=1, seconds_per_step=4.0) == ["move: 1/1 (100%), loss 0.5, in 4.0 s"]
+
+
+@pytest.mark.parametrize("patience", [0.05, 60.0])
+def test_on_a_terminal_too(monkeypatch: pytest.MonkeyPatch, patience: float):
+    monkeypatch.setattr(progress, "_PATIENCE", patience)
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, width=120)
+    with Progress(1, "move", console=console) as bar:
+        deadline = time.monotonic() + 0.5 if patience > 1 else time.monotonic() + 10
+        while "move" not in output.getvalue() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        appeared = "move" in output.getvalue()
+        bar.advance()
+    assert appeared == ("1/1" in output.getvalue()) == (patience < 1)
 
 
 def test_disabled_is_silent():

@@ -1,22 +1,26 @@
 """How far a loop has come: a bar on a terminal, a few plain lines elsewhere."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Self
 
 from rich import progress as bars
-from rich.console import Console
+from rich.console import Console, RenderableType
 
 # Without a terminal (a log file, a pipe) a line is printed at most this often.
 _PLAIN_SECONDS = 15.0
+# A single step is shown once it takes longer: kernels are compiled in half a minute, and loaded
+# from their cache in a second.
+_PATIENCE = 3.0
 
 
 class Progress:
     """Show a loop's progress with its loss and the time left.
 
     Own. On a terminal this is one moving line, elsewhere a plain line every 15 seconds and one
-    at the end. Use it as a context manager and call `update` once per step. The time left is
-    estimated from the second update on: the first step warms up (compiles, reads), and says little.
+    at the end; of a single step nothing in its first seconds. Use it as a context manager and call
+    `update` once per step. The time left is estimated from the second update on: the first step
+    warms up (compiles, reads), and says little.
 
     Args:
         total: number of steps.
@@ -47,7 +51,9 @@ class Progress:
         self._told = -1
         self._console = console or Console(stderr=True)
         self._enabled = enabled
-        self._bar = _make_bar(self._console) if enabled and self._console.is_terminal else None
+        self._patience = _PATIENCE if total == 1 else 0.0
+        on_terminal = enabled and self._console.is_terminal
+        self._bar = _make_bar(self._console, self._patience) if on_terminal else None
 
     def __enter__(self) -> Self:
         if self._bar is not None:
@@ -60,7 +66,9 @@ class Progress:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
-        elif self._enabled and kind is None and self._told != self._step:
+            return
+        untold = self._enabled and kind is None and self._told != self._step
+        if untold and self._clock() - self._began >= self._patience:
             self._print_line()
 
     def advance(self) -> None:
@@ -113,8 +121,18 @@ def _format_values(values: dict[str, float]) -> str:
     return " ".join(f"{name} {value:.4g}" for name, value in values.items())
 
 
-def _make_bar(console: Console) -> bars.Progress:
-    return bars.Progress(
+class _Bar(bars.Progress):
+    """A bar that appears once its task has taken `patience` seconds."""
+
+    patience = 0.0
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        if all((task.elapsed or 0.0) >= self.patience for task in self.tasks):
+            yield from super().get_renderables()
+
+
+def _make_bar(console: Console, patience: float) -> bars.Progress:
+    bar = _Bar(
         bars.TextColumn("{task.description}"),
         bars.BarColumn(),
         bars.MofNCompleteColumn(),
@@ -125,3 +143,5 @@ def _make_bar(console: Console) -> bars.Progress:
         bars.TextColumn("left"),
         console=console,
     )
+    bar.patience = patience
+    return bar

@@ -9,15 +9,11 @@ from fourfold.training import Progress
 
 
 def compile_kernels() -> None:
-    """Compile every Numba kernel of the method, or load it from the cache, and show the progress.
-
-    A minute on a new machine, a second or two later on.
-    """
-    steps = (_compile_skinning, _compile_completion, warm_up)
-    with Progress(len(steps), "compiling kernels (once per machine)") as progress:
-        for step in steps:
+    """Compile every Numba kernel of the method, a minute, or load it from the cache, a second."""
+    with Progress(1, "compiling kernels (once per machine)") as progress:
+        for step in (_compile_skinning, _compile_completion, warm_up):
             step()
-            progress.advance()
+        progress.advance()
 
 
 def _compile_skinning() -> None:
