@@ -196,6 +196,7 @@ def test_a_recording_of_caliscope(tmp_path):
         assert capture.layout == "calibrated"
         assert capture.views == ("cam_0", "cam_1")
         assert capture.held_out_views == ("cam_0",)
+        assert capture.poses_from == "calibration camera_array.toml"
         assert capture.frames == ("00001", "00003")
         assert capture.fps == pytest.approx(2.5)
         for frame, grey in enumerate((40, 120)):

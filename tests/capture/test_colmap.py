@@ -41,6 +41,7 @@ def test_a_model_is_a_capture_of_views_of_one_frame(folder):
     assert capture.layout == "colmap"
     assert capture.views == ("a", "b", "c")
     assert capture.num_frames == 1
+    assert capture.poses_from == f"COLMAP model {folder.name}/sparse/0"
     camera = capture.camera(0, 2)
     assert camera is not None
     assert camera.position.tolist() == [2, 0, 0]
@@ -329,6 +330,7 @@ def test_pictures_with_rows_of_llff(tmp_path):
     assert last is not None
     assert last.position.tolist() == [2, 0, 0]
     assert capture.bounds(2) == (4, 9)
+    assert capture.poses_from == "poses_bounds.npy, columns down, right, back (LLFF's)"
     np.save(tmp_path / "poses_bounds.npy", rows[:2])
     with pytest.raises(InputError, match="2 rows for 3 pictures"):
         open_capture(tmp_path)

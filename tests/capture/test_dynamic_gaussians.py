@@ -41,6 +41,7 @@ def test_views_frames_and_cameras(tmp_path, save):
     capture = open_capture(tmp_path, frames="1:2", max_size=4)
     assert capture.views == ("3", "7", "1")
     assert capture.held_out_views == ("1",)
+    assert capture.poses_from == "train_meta.json, test_meta.json, camera from world (w2c)"
     assert capture.frames == ("000001",)
     for view, name in enumerate(capture.views):
         camera = capture.camera(0, view)

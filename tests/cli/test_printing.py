@@ -37,13 +37,16 @@ def test_what_a_rig_holds(tmp_path, capsys):
     assert "mixvoxels: ready\n" in said
     assert "dreamscene4d: missing a capture of one camera\n" in said
     assert "1 held out for tests (cam00)\n" in said
+    assert "poses     poses_bounds.npy, columns down, right, back (LLFF's)\n" in said
 
 
 def test_what_a_rig_without_poses_lacks(tmp_path, capsys):
     write_rig(tmp_path)
     (tmp_path / "poses_bounds.npy").unlink()
     assert main(["info", str(tmp_path)]) == 0
-    assert "mixvoxels: missing cameras (fourfold prepare poses" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "mixvoxels: missing cameras (fourfold prepare poses" in said
+    assert "  poses " not in said
 
 
 def test_the_figures_of_an_only_camera_are_not_repeated(capsys):

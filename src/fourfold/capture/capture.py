@@ -51,6 +51,7 @@ class Capture:
         train_views: names of the views to train on; views that are in neither are not used.
         fps: frames per second of the selected frames; mean rate where it varies.
         fps_assumed: whether nothing says the frame rate.
+        poses_from: of several cameras, which file has their poses and how it was read; else None.
         channels: of "image", "mask", "depth", "camera", "inpainted", "hint", "motion".
         notes: what a user should know about this input, sentences.
         truth: what a synthetic capture knows, None otherwise; for evaluation only.
@@ -67,6 +68,7 @@ class Capture:
         self.train_views, self.held_out_views = _split_views(source)
         self.fps = source.fps
         self.fps_assumed = source.fps_assumed
+        self.poses_from = source.poses_from
         self.notes = source.notes
 
     @property

@@ -37,8 +37,8 @@ class Description:
     """What `fourfold info` says about a capture.
 
     Attributes:
-        path, layout, views, train_views, held_out_views, frames, fps, fps_assumed, channels,
-            notes: as in `Capture`.
+        path, layout, views, train_views, held_out_views, frames, fps, fps_assumed,
+            poses_from, channels, notes: as in `Capture`.
         seconds: from the first frame to the last.
         width, height: working size of the first view; stored_*: its size on disk.
         objects: what the masks show.
@@ -54,6 +54,7 @@ class Description:
     frames: tuple[str, ...]
     fps: float
     fps_assumed: bool
+    poses_from: str | None
     seconds: float
     width: int
     height: int
@@ -84,6 +85,7 @@ def describe(capture: Capture) -> Description:
         frames=capture.frames,
         fps=capture.fps,
         fps_assumed=capture.fps_assumed,
+        poses_from=capture.poses_from,
         seconds=float(capture.timestamps[-1]),
         width=capture.width,
         height=capture.height,

@@ -184,6 +184,7 @@ def _with_cameras(source: Source, file: Path) -> Source:
         source,
         cameras={(view, frame): camera for frame, camera in cameras.items()},
         unposed=frozenset(),
+        poses_from=None,
         bodies=(),
         bodies_folder=None,
         files=(*source.files, file),

@@ -40,12 +40,19 @@ class RigCameras:
     Attributes:
         cameras: in pixels of the sizes given, OpenCV axes, the world as in the file.
         bounds: nearest and farthest depth in world units.
+        axes: which axes the columns of the rotations were taken for.
         notes: what had to be found out or mended, sentences.
     """
 
     cameras: dict[str, Camera]
     bounds: dict[str, tuple[float, float]]
+    axes: str
     notes: tuple[str, ...]
+
+    @property
+    def poses_from(self) -> str:
+        """Say where the poses are from, and how they were read."""
+        return f"{FILE}, columns {self.axes}"
 
 
 def read_poses_bounds(file: Path) -> Float[np.ndarray, "N 17"]:
@@ -104,7 +111,7 @@ def rig_cameras(
         matrix = torch.from_numpy(intrinsics[index]).float()
         cameras[views[index]] = Camera(checked, matrix, *sizes[views[index]])
     bounds = {view: (float(rows[view][15]), float(rows[view][16])) for view in views}
-    return RigCameras(cameras, bounds, notes)
+    return RigCameras(cameras, bounds, axes.name, notes)
 
 
 def _check_row(file: Path, view: str, row: Float[np.ndarray, "17"], size: tuple[int, int]) -> None:

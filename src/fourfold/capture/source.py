@@ -135,6 +135,8 @@ class Source:
     image_files: dict[tuple[str, str], Path] = field(default_factory=dict)
     # view -> nearest and farthest depth in world units, where the capture says them
     bounds: dict[str, tuple[float, float]] = field(default_factory=dict)
+    # of several cameras: the file of their poses and how it was read, a phrase
+    poses_from: str | None = None
     files: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     # whether nothing says the frame rate

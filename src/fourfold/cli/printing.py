@@ -119,6 +119,8 @@ def _facts(found: Description) -> dict[str, str]:
         "size": size,
         "channels": ", ".join(found.channels) + (", truth" if found.has_truth else ""),
     }
+    if found.poses_from is not None:
+        facts["poses"] = found.poses_from
     if found.hint_speeds:
         slow, fast = min(found.hint_speeds), max(found.hint_speeds)
         facts["hints"] = f"{len(found.hint_speeds)}, {slow:.2f} to {fast:.2f} pixels per frame"

@@ -76,6 +76,7 @@ def read(path: Path, options: ReadOptions) -> Source:
         cameras={(view, frame): lenses[view] for view in videos for frame in frames},
         known_frames=frozenset(together.names),
         held_out_views=tuple(videos)[:1],
+        poses_from=f"calibration {file.name}",
         files=(*take.values(), file, *stamps),
         notes=(*notes, *together.notes, *hdr),
     )

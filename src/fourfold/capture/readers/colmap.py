@@ -61,6 +61,7 @@ def read(path: Path, options: ReadOptions) -> Source:
         known_frames=frozenset({ONLY_FRAME}),
         held_out_views=every_eighth(views),
         image_files={(view, ONLY_FRAME): matched[view][0] for view in views},
+        poses_from=f"COLMAP model {place.relative_to(path.parent).as_posix()}",
         bounds={view: found for view, found in bounds.items() if found is not None},
         files=(*files, *model.files),
         notes=notes,

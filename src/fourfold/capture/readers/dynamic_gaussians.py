@@ -26,6 +26,7 @@ LAYOUT = "dynamic-gaussians"
 # CMU Panoptic's rate.
 _FPS = 30.0
 _OBJECT = "001"
+_METAS = ("train_meta.json", "test_meta.json")
 
 
 def recognises(path: Path) -> bool:
@@ -39,8 +40,8 @@ def read(path: Path, options: ReadOptions) -> Source:
     Raises:
         InputError: a meta file is not readable, or pictures it lists are missing or damaged.
     """
-    metas = [path / name for name in ("train_meta.json", "test_meta.json")]
-    tables = [_read_meta(meta) for meta in metas if meta.is_file()]
+    metas = [path / name for name in _METAS if (path / name).is_file()]
+    tables = [_read_meta(meta) for meta in metas]
     times = list(tables[0])
     frames = options.selection.pick(times, path)
     cameras, files = _cameras_and_files(path, tables, frames)
@@ -69,7 +70,8 @@ def read(path: Path, options: ReadOptions) -> Source:
         cameras=cameras,
         known_frames=frozenset(times),
         held_out_views=tuple(view for view in views if view not in train),
-        files=(*files.values(), *masks.values(), *(meta for meta in metas if meta.is_file())),
+        poses_from=f"{', '.join(meta.name for meta in metas)}, camera from world (w2c)",
+        files=(*files.values(), *masks.values(), *metas),
         notes=() if note is None else (note,),
     )
 

@@ -62,6 +62,7 @@ def read(path: Path, options: ReadOptions) -> Source:
         held_out_views=every_eighth(views),
         image_files={(view, ONLY_FRAME): paths[view] for view in views},
         bounds=rig.bounds,
+        poses_from=rig.poses_from,
         files=(*(paths[view] for view in views), path / FILE),
         notes=rig.notes,
     )

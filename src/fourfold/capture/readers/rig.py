@@ -77,6 +77,7 @@ def read(path: Path, options: ReadOptions) -> Source:
         source,
         cameras={(view, frame): rig.cameras[view] for view in source.views for frame in frames},
         bounds=rig.bounds,
+        poses_from=rig.poses_from,
         files=(*source.files, path / FILE),
         notes=(*source.notes, *rig.notes),
     )
