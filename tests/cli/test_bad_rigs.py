@@ -150,6 +150,31 @@ def test_what_is_added_to_one_view_names_the_method_for_several(
     assert "The method for several cameras is mixvoxels" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ["mixvoxels", "--masks", "masks"],
+            "error: --masks is an option of dreamscene4d, osn, mom",
+        ),
+        (
+            ["mixvoxels", "--masks=masks"],
+            "not of mixvoxels. It needs no masks: what moves is found",
+        ),
+        (["mixvoxels", "--bodies", "b"], "not of mixvoxels. It needs no bodies: fourfold prepare"),
+        (["mixvoxels", "--motion_field", "f"], "error: --motion-field is an option of mom, not of"),
+        (["osn", "--test-cameras", "a"], "error: --test-cameras is an option of mixvoxels, not of"),
+    ],
+)
+def test_options_of_other_methods(
+    rig: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+):
+    assert main(["train", *words, str(rig), "--out", str(tmp_path / "run")]) == 2
+    printed = capsys.readouterr().err
+    assert said in printed
+    assert printed.count("\n") == 1
+
+
 def test_structure_from_motion_of_a_rig_names_what_finds_its_poses(
     rig: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):

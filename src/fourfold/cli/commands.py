@@ -13,7 +13,13 @@ import fourfold
 from fourfold.cli.next_steps import after_demo, after_sfm, outputs_of
 from fourfold.verbs.draw import DrawOptions
 from fourfold.verbs.methods import METHODS, Method
-from fourfold.verbs.options import CaptureOptions, InputOptions, PhotoOptions, RigOptions
+from fourfold.verbs.options import (
+    CaptureOptions,
+    FootageOptions,
+    InputOptions,
+    PhotoOptions,
+    RigOptions,
+)
 from fourfold.verbs.prepare import SfmOptions
 from fourfold.verbs.prepare_poses import PosesOptions
 from fourfold.verbs.render import RenderOptions
@@ -381,9 +387,7 @@ def commands(words: Sequence[str]) -> Any:
 def train_command(method: Method) -> type[Train]:
     """Build the command `train` with the options of one method."""
     config: Any = method.load("config")
-    capture: Any = CaptureOptions
-    if method.photo or method.rig:
-        capture = PhotoOptions if method.photo else RigOptions
+    capture: Any = capture_options(method)
     made = make_dataclass(
         "Train",
         [
@@ -396,3 +400,10 @@ def train_command(method: Method) -> type[Train]:
     )
     made.__doc__ = f"{(Train.__doc__ or '').splitlines()[0]} {method.name}: {method.summary}"
     return made
+
+
+def capture_options(method: Method) -> type[FootageOptions]:
+    """Give the options with which a method's input is read."""
+    if method.photo:
+        return PhotoOptions
+    return RigOptions if method.rig else CaptureOptions

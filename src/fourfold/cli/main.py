@@ -11,7 +11,8 @@ import tyro
 
 import fourfold
 from fourfold.cli.commands import Command, commands
-from fourfold.errors import FourfoldError
+from fourfold.cli.foreign_options import refuse_foreign_options
+from fourfold.errors import FourfoldError, UsageError
 
 _DESCRIPTION = "From a video, a photo or many cameras to a dynamic 3D scene, on a laptop."
 # What a shell reports for a program that was interrupted (128 + SIGINT).
@@ -30,9 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Torch's threads would spin while they wait for one another: beside other programs on the same
     # cores, that made training three times slower. Read when torch is loaded, which is later.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        command = parse(list(sys.argv[1:] if arguments is None else arguments))
-        code = _run(command)
+        code = _run(words)
         sys.stdout.flush()
     except BrokenPipeError:
         _forget_output()
@@ -44,10 +45,12 @@ def parse(words: list[str]) -> Command:
     """Turn words into the command with its options.
 
     Raises:
+        UsageError: an option of another method.
         SystemExit: code 2 for words that cannot be understood, 0 after help.
     """
     if words == ["--version"]:
         words = ["version"]
+    refuse_foreign_options(words)
     command = commands(words)
     if {"-h", "--help"} & set(words[1:]):
         # Tyro leaves out of its help what it has read before it, such as METHOD.
@@ -61,23 +64,27 @@ def parse(words: list[str]) -> Command:
     )
 
 
-def _run(command: Command) -> int:
+def _run(words: list[str]) -> int:
+    try:
+        command = parse(words)
+    except UsageError as error:
+        return _report(error, error.exit_code, "--traceback" in words)
     try:
         command.run()
     except BrokenPipeError:
         raise
     except FourfoldError as error:
-        return _report(command, error, error.exit_code)
+        return _report(error, error.exit_code, command.traceback)
     except OSError as error:
-        return _report(command, error, _WRONG_INPUT)
+        return _report(error, _WRONG_INPUT, command.traceback)
     except KeyboardInterrupt:
         print(f"\ninterrupted. {command.when_interrupted()}", file=sys.stderr)
         return _INTERRUPTED
     return 0
 
 
-def _report(command: Command, error: Exception, code: int) -> int:
-    if command.traceback or os.environ.get("FOURFOLD_TRACEBACK", "0") not in ("", "0"):
+def _report(error: Exception, code: int, with_traceback: bool) -> int:
+    if with_traceback or os.environ.get("FOURFOLD_TRACEBACK", "0") not in ("", "0"):
         traceback.print_exception(error)
     # One line, whatever the message holds.
     print(f"error: {' '.join(str(error).split())}", file=sys.stderr)

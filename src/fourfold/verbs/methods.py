@@ -38,6 +38,8 @@ class Method:
     """Whether its input is one photo, which has options of its own."""
     rig: bool = False
     """Whether its input is filmed by many cameras, which has options of its own."""
+    instead: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Options of other methods -> what this one does in their place."""
     demo: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
     """Settings with which the embedded example is trained in a minute or two."""
     demo_input: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -89,6 +91,14 @@ METHODS = {
         evaluate="fourfold.methods.mixvoxels.evaluate:evaluate",
         example="arena",
         rig=True,
+        instead=MappingProxyType(
+            {
+                "--masks": "It needs no masks: what moves is found from how pixels change over "
+                "time (--voxels.variation-threshold)",
+                "--bodies": "It needs no bodies: fourfold prepare poses CAPTURE --out DIR finds "
+                "the cameras, where the capture has none",
+            }
+        ),
         demo=MappingProxyType({"preset": "small", "depth": "sweep"}),
         demo_input=MappingProxyType({"fps": 15.0}),
     ),
