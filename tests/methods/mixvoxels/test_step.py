@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from fourfold.fields import BoxSpace, VoxelField
+from fourfold.fields import BoxSpace, VoxelField, accumulate
 from fourfold.methods.mixvoxels.config import DepthConfig, MixVoxelsConfig
 from fourfold.methods.mixvoxels.depth_targets import DepthTargets, read_depth_targets
 from fourfold.methods.mixvoxels.finish import still_depths
@@ -139,6 +139,22 @@ def test_the_depth_losses_count_by_their_weight(footage: Footage, targets: Depth
         assert_close(twice[name], 2 * once[name])
 
 
+def test_nearness_is_what_is_seen_over_its_distance_and_pushes_it_away(footage: Footage):
+    fit, batch = dense_fit(), source(footage, None).still(512, 0.0, random())
+    seen = see(fit, batch, random(), False)
+    terms = losses(seen, batch, DepthConfig(), nearness=0.1)
+    assert "nearness" not in losses(seen, batch, DepthConfig())
+    by_hand = 0.1 * accumulate(seen.weights, 1.0 / seen.samples.distances[:, None], seen.samples)
+    assert terms["nearness"].item() == pytest.approx(by_hand.mean().item(), rel=1e-4)
+    before = float(seen.distances.detach().mean())
+    terms["nearness"].backward()
+    gradient = fit.still.voxels.densities.grad
+    assert gradient is not None
+    with torch.no_grad():
+        fit.still.voxels.densities.sub_(5.0 * gradient.to_dense() / gradient.to_dense().abs().max())
+    assert float(see(fit, batch, random(), False).distances.mean()) > before
+
+
 @pytest.mark.parametrize("name", ["depth", "termination"])
 @pytest.mark.parametrize("guided", [False, True])
 def test_the_depth_losses_have_a_gradient(
@@ -172,7 +188,7 @@ def train(footage: Footage, targets: DepthTargets | None, depth: DepthConfig) ->
     errors = []
     for camera, drawn in zip(cameras(), still_depths(fit, cameras()), strict=True):
         truth = film(camera, None)[1]
-        errors.append(((drawn.clamp(max=20.0) - truth).abs() / truth).mean())
+        errors.append(((drawn.nan_to_num(nan=20.0).clamp(max=20.0) - truth).abs() / truth).mean())
     return float(torch.stack(errors).mean())
 
 

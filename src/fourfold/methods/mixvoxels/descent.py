@@ -36,12 +36,13 @@ def descend(
     material: Material,
     step: int,
     only_still: bool = False,
+    nearness: float = 0.0,
 ) -> dict[str, float]:
-    """Draw a batch, and step the layers that were drawn down the gradients of its loss."""
+    """Draw a batch, and step the layers that were drawn down the gradients of its `losses`."""
     settings = material.config.depth_loss
     seen = see(fit, batch, random, settings.guided, only_still)
     fit.note(seen)
-    terms = losses(seen, batch, settings)
+    terms = losses(seen, batch, settings, nearness)
     total = torch.stack(list(terms.values())).sum()
     total.backward()
     step_layers(fit.layers[:1] if only_still else fit.layers, material, step)

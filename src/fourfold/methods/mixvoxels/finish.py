@@ -5,10 +5,12 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.nn.functional import interpolate, normalize
 
 import fourfold
 from fourfold.geometry import Camera
 from fourfold.methods.mixvoxels.config import MixVoxelsConfig
+from fourfold.methods.mixvoxels.consensus import confirmed
 from fourfold.methods.mixvoxels.fit import Fit, Layer
 from fourfold.methods.mixvoxels.footage import Footage, moves
 from fourfold.methods.mixvoxels.space_choice import clear_distance
@@ -90,7 +92,7 @@ def _object(name: str, layer: Layer, fit: Fit) -> VolumeObject:
 def _up(footage: Footage) -> Float[Tensor, " 3"]:
     """Take the mean of the directions that are up in the pictures."""
     downs = torch.stack([row[0].camera_from_world[1, :3] for row in footage.cameras])
-    return torch.nn.functional.normalize(-downs.mean(0), dim=0)
+    return normalize(-downs.mean(0), dim=0)
 
 
 def _as_scene(fit: Fit, only_still: bool) -> Scene:
@@ -117,18 +119,29 @@ def _as_scene(fit: Fit, only_still: bool) -> Scene:
 
 @torch.no_grad()
 def still_depths(fit: Fit, cameras: Sequence[Camera]) -> list[Float[Tensor, "H W"]]:
-    """Draw the depth of the still voxels in every camera, in coarse pixels brought to its size."""
+    """Draw the depth of the still voxels in every camera; NaN where nothing is."""
     scene = _as_scene(fit, only_still=True)
-    depths = []
-    for camera in cameras:
-        shrink = min(SEEN_AT / max(camera.width, camera.height), 1.0)
-        small = camera.resized(
-            max(round(camera.width * shrink), 1), max(round(camera.height * shrink), 1)
-        )
-        depth = scene.render(small, 0.0, ("depth",))["depth"].nan_to_num(nan=torch.inf)
-        size = (camera.height, camera.width)
-        depths.append(torch.nn.functional.interpolate(depth[None, None], size)[0, 0])
-    return depths
+    return [scene.render(camera, 0.0, ("depth",))["depth"] for camera in cameras]
+
+
+def still_surfaces(fit: Fit, cameras: Sequence[Camera]) -> list[Float[Tensor, "H W"]]:
+    """Give the depth of the still voxels in every camera, in coarse pixels brought to its size.
+
+    NaN where nothing is, and where no other camera confirms it: what one camera alone sees may be
+    anywhere on its rays, also before what moves.
+    """
+    small = [_at_most(camera, SEEN_AT) for camera in cameras]
+    drawn = still_depths(fit, small)
+    sure = [confirmed(small, drawn, view, witnesses=1) for view in range(len(cameras))]
+    sizes = [(camera.height, camera.width) for camera in cameras]
+    pairs = zip(sure, sizes, strict=True)
+    return [interpolate(depth[None, None], size)[0, 0] for depth, size in pairs]
+
+
+def _at_most(camera: Camera, longest: int) -> Camera:
+    shrink = min(longest / max(camera.width, camera.height), 1.0)
+    width, height = round(camera.width * shrink), round(camera.height * shrink)
+    return camera.resized(max(width, 1), max(height, 1))
 
 
 @torch.no_grad()

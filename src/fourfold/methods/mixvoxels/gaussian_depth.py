@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from fourfold.estimators import SweptView, fill_membrane, smooth_planes, sweep_costs
-from fourfold.geometry import Camera, project_points, unproject_pixels
+from fourfold.methods.mixvoxels.consensus import confirmed
 from fourfold.methods.mixvoxels.shots import Shots, reduction, smaller
 from fourfold.training import Progress
 
@@ -21,10 +21,6 @@ SIDE = 3
 UNSEEN_COST = 2.0
 """Cost of a depth at which no camera sees the pixel: as bad as unrelated pictures. Where cameras
 look at each other it is common near the lens, and must not be the easy way out."""
-AGREES = 0.04
-"""Relative difference up to which two depths are one surface."""
-IN_FRONT = 0.08
-"""Relative difference from which on a point lies before a surface that is seen through it."""
 FEWEST_WITNESSES = 2
 """Other cameras that must confirm a depth, where there are so many."""
 
@@ -32,17 +28,22 @@ FEWEST_WITNESSES = 2
 def sweep_depths(shots: Shots, progress: Progress) -> list[Float[Tensor, "h w"]]:
     """Find each view's depth without what moves; NaN where no other camera confirms it.
 
-    Own: plane sweep with semi-global matching per view, then a vote of all other views, after the
-    visibility tests of Merrell et al., "Real-time visibility-based fusion of depth maps" (2007).
+    Own: plane sweep with semi-global matching per view, then a vote of all other views.
     """
     views = [_swept_view(shots, view) for view in range(shots.num_views)]
     depths = []
     for view in range(shots.num_views):
         depths.append(_sweep(views, view, shots.bounds[view]))
         progress.advance()
-    sure = [_confirmed(views, depths, view) for view in range(shots.num_views)]
-    whole = [_filled(view, depth) for view, depth in zip(views, sure, strict=True)]
-    return [_confirmed(views, whole, view) for view in range(shots.num_views)]
+    sure = _confirmed(views, depths)
+    return _confirmed(views, [_filled(*pair) for pair in zip(views, sure, strict=True)])
+
+
+def _confirmed(
+    views: Sequence[SweptView], depths: Sequence[Float[Tensor, "h w"]]
+) -> list[Float[Tensor, "h w"]]:
+    cameras = [each.camera for each in views]
+    return [confirmed(cameras, depths, view, FEWEST_WITNESSES) for view in range(len(views))]
 
 
 def _swept_view(shots: Shots, view: int) -> SweptView:
@@ -74,32 +75,3 @@ def _filled(view: SweptView, depth: Float[Tensor, "h w"]) -> Float[Tensor, "h w"
         return depth
     inverse = fill_membrane((1 / depth).nan_to_num(), known.float(), torch.from_numpy(view.image))
     return 1 / inverse
-
-
-def _confirmed(
-    views: Sequence[SweptView], depths: Sequence[Float[Tensor, "h w"]], view: int
-) -> Float[Tensor, "h w"]:
-    """Keep what enough others agree with, and more of them than see through it."""
-    camera, depth = views[view].camera, depths[view]
-    points = unproject_pixels(camera, camera.pixel_grid(), depth).reshape(-1, 3)
-    agree, through = torch.zeros(len(points)), torch.zeros(len(points))
-    for other in range(len(views)):
-        if other != view:
-            ratio = against(views[other].camera, depths[other], points)
-            agree += (ratio.abs() < AGREES).float()
-            through += (ratio < -IN_FRONT).float()
-    needed = min(FEWEST_WITNESSES, len(views) - 1)
-    kept = (agree >= needed) & (agree > through)
-    return depth.where(kept.reshape(depth.shape), torch.nan)
-
-
-def against(
-    camera: Camera, depth: Float[Tensor, "h w"], points: Float[Tensor, "N 3"]
-) -> Float[Tensor, " N"]:
-    """Compare points with a view: the logarithm of their depth over its; NaN where not seen."""
-    pixels, z = project_points(camera, points)
-    x, y = pixels.floor().long().unbind(1)
-    inside = (z > 0) & (x >= 0) & (y >= 0) & (x < camera.width) & (y < camera.height)
-    ratio = torch.full_like(z, torch.nan)
-    ratio[inside] = (z[inside] / depth[y[inside], x[inside]]).log()
-    return ratio

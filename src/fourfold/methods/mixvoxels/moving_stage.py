@@ -9,7 +9,7 @@ from torch import Tensor
 from fourfold.fields import VoxelField
 from fourfold.methods.mixvoxels.blocks import Block, BlockStore, plan_blocks
 from fourfold.methods.mixvoxels.descent import DEPTH_SHARE, LAST_RATE, RATES, descend, level
-from fourfold.methods.mixvoxels.finish import preview, still_depths
+from fourfold.methods.mixvoxels.finish import preview, still_surfaces
 from fourfold.methods.mixvoxels.first_movers import show_movers
 from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer, coarsened, grid_of
 from fourfold.methods.mixvoxels.material import Material
@@ -70,7 +70,7 @@ def _begin_moving(fit: Fit, material: Material) -> None:
     if not material.changes:
         surfaces, mask = [], torch.zeros(1, dtype=torch.bool)
     else:
-        surfaces = still_depths(fit, [row[0] for row in material.footage.cameras])
+        surfaces = still_surfaces(fit, [row[0] for row in material.footage.cameras])
         mask = _moving_voxels(material, surfaces)
     if not bool(mask.any()):
         threshold = material.config.voxels.variation_threshold

@@ -47,6 +47,11 @@ def clear_distance(footage: Footage) -> float:
     return min(nearest_distance(footage), NEAREST * _focus(footage).distance)
 
 
+def usual_distance(footage: Footage) -> float:
+    """Give how far the cameras are from what they look at, in the mean."""
+    return _focus(footage).distance
+
+
 def guessed_distance(footage: Footage) -> float | None:
     """Give how far away things are taken to be, where neither bounds nor axes that meet say it."""
     if bool(torch.isfinite(footage.bounds).all(1).any()):

@@ -160,13 +160,19 @@ def see(
     )
 
 
-def losses(seen: RayColors, batch: Batch, config: DepthConfig) -> dict[str, Tensor]:
+def losses(
+    seen: RayColors, batch: Batch, config: DepthConfig, nearness: float = 0.0
+) -> dict[str, Tensor]:
     """Give the terms of the loss: of colours, of movers, and of depths where they are known.
 
     Colours by the mean square (the original's). Depths as `fourfold.fields.depth_losses` has
-    them; unlike the original's they have a gradient.
+    them; unlike the original's they have a gradient. `nearness` is the weight of what is seen over
+    its distance in the world: a pull away from the cameras.
     """
     terms = {"color": (seen.colors - batch.colors).square().mean()}
+    if nearness > 0.0:
+        inverse = 1.0 / seen.samples.distances
+        terms["nearness"] = nearness * (seen.weights * inverse).sum() / len(batch.rays)
     if seen.part_alphas.shape[1] > 1:
         terms["sparsity"] = SPARSITY * seen.part_alphas[:, 1].mean()
     if not bool(torch.isfinite(batch.distances).any()) or config.weight == 0.0:

@@ -5,12 +5,18 @@ from fourfold.methods.mixvoxels.descent import DEPTH_SHARE, LAST_RATE, RATES, de
 from fourfold.methods.mixvoxels.finish import preview
 from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer
 from fourfold.methods.mixvoxels.material import Material
+from fourfold.methods.mixvoxels.space_choice import usual_distance
 from fourfold.training import Checkpoint, Progress, Run, Watch, exponential, generator
 
 LEVELS = ((0.0, 8), (0.1, 4), (0.2, 2), (0.4, 1))
 """From which share of the still stage on the resolution is which part of the finest."""
 PRUNE_AT = (0.1, 0.2, 0.4, 1.0)
 """Shares of the stage after which empty voxels are dropped; also before the grid becomes finer."""
+NEARNESS = 1e-2
+"""Weight at first of what is seen over its distance, in distances to what all cameras look at.
+Where few cameras see a place, matter before each lens shows all that it films: nothing but this
+says that it is rather far. It falls to 0 by the time that the grid is at its finest: it is to
+choose among surfaces, not to move those that the pictures know."""
 
 
 def fit_still(material: Material, run: Run, checkpoint: Checkpoint | None) -> Fit:
@@ -29,7 +35,9 @@ def fit_still(material: Material, run: Run, checkpoint: Checkpoint | None) -> Fi
         for step in range(first, steps):
             if step in levels and step > 0:
                 fit.still.upsample(levels[step])
-            terms = still_step(fit, material, "still", step, rate(step))
+            nearness = NEARNESS * usual_distance(material.footage)
+            nearness *= max(1.0 - step / (LEVELS[-1][0] * steps), 0.0)
+            terms = still_step(fit, material, "still", step, rate(step), nearness)
             if step + 1 in prunes:
                 fit.still.prune()
             watch.after(step, terms, fit.tensors)
@@ -38,14 +46,14 @@ def fit_still(material: Material, run: Run, checkpoint: Checkpoint | None) -> Fi
 
 
 def still_step(
-    fit: Fit, material: Material, stage: str, step: int, rate: float
+    fit: Fit, material: Material, stage: str, step: int, rate: float, nearness: float = 0.0
 ) -> dict[str, float]:
     """Fit the still voxels to the pictures without what moves, one step."""
     config = material.config
     random = generator(config.seed, stage, step)
     fit.still.set_rate(config.voxels.learning_rate * rate)
     batch = material.pixels.still(config.size.rays, DEPTH_SHARE, random)
-    return descend(fit, batch, random, material, step, only_still=True)
+    return descend(fit, batch, random, material, step, only_still=True, nearness=nearness)
 
 
 def fit_still_on(fit: Fit, material: Material, run: Run, first: int) -> None:

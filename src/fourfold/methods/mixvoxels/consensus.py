@@ -1,0 +1,46 @@
+"""Do cameras agree on the depth of a place: what no other camera confirms may be made up."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from fourfold.geometry import Camera, project_points, unproject_pixels
+
+AGREES = 0.04
+"""Relative difference up to which two depths are one surface."""
+IN_FRONT = 0.08
+"""Relative difference from which on a point lies before a surface that is seen through it."""
+
+
+def confirmed(
+    cameras: Sequence[Camera], depths: Sequence[Float[Tensor, "h w"]], view: int, witnesses: int
+) -> Float[Tensor, "h w"]:
+    """Keep the depth z of a view where enough others agree, and more of them than see through it.
+
+    NaN elsewhere; after the visibility tests of Merrell et al., "Real-time visibility-based fusion
+    of depth maps" (2007). `depths` are as large as the pictures of the `cameras`, and may be NaN.
+    """
+    camera, depth = cameras[view], depths[view]
+    points = unproject_pixels(camera, camera.pixel_grid(), depth).reshape(-1, 3)
+    agree, through = torch.zeros(len(points)), torch.zeros(len(points))
+    for other in range(len(cameras)):
+        if other != view:
+            ratio = against(cameras[other], depths[other], points)
+            agree += (ratio.abs() < AGREES).float()
+            through += (ratio < -IN_FRONT).float()
+    kept = (agree >= min(witnesses, len(cameras) - 1)) & (agree > through)
+    return depth.where(kept.reshape(depth.shape), torch.nan)
+
+
+def against(
+    camera: Camera, depth: Float[Tensor, "h w"], points: Float[Tensor, "N 3"]
+) -> Float[Tensor, " N"]:
+    """Compare points with a view: the logarithm of their depth over its; NaN where not seen."""
+    pixels, z = project_points(camera, points)
+    x, y = pixels.floor().long().unbind(1)
+    inside = (z > 0) & (x >= 0) & (y >= 0) & (x < camera.width) & (y < camera.height)
+    ratio = torch.full_like(z, torch.nan)
+    ratio[inside] = (z[inside] / depth[y[inside], x[inside]]).log()
+    return ratio

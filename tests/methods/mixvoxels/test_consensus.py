@@ -1,0 +1,40 @@
+"""What other cameras confirm of a depth."""
+
+import math
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from fourfold.geometry import Camera
+from fourfold.methods.mixvoxels.consensus import against, confirmed
+from tests.methods.mixvoxels.ballroom import cameras, still
+
+
+def test_points_are_compared_with_a_depth_by_hand():
+    camera = Camera.from_fov(2, 2, 90.0)
+    depth = torch.tensor([[2.0, torch.nan], [2.0, 4.0]])
+    points = torch.tensor(
+        [[-1.0, -1.0, 2.0], [1.0, 1.0, 2.0], [1.0, -1.0, 2.0], [0.0, 0.0, -1.0], [9.0, 0.0, 1.0]]
+    )
+    ratio = against(camera, depth, points)
+    assert_close(ratio[:2], torch.tensor([0.0, -math.log(2.0)]))
+    assert bool(ratio[2:].isnan().all())
+
+
+@pytest.mark.parametrize("witnesses", [1, 2])
+def test_true_depths_are_confirmed_and_one_before_a_lens_is_not(witnesses: int):
+    depths = [still(view)[1] for view in range(len(cameras()))]
+    whole = confirmed(cameras(), depths, 0, witnesses)
+    assert float(whole.isfinite().float().mean()) > 0.9
+    made_up = [0.3 * depths[0], *depths[1:]]
+    assert not bool(confirmed(cameras(), made_up, 0, witnesses).isfinite().any())
+    # nor does one that is made up lend its say to others
+    assert float(confirmed(cameras(), made_up, 1, witnesses).isfinite().float().mean()) > 0.8
+
+
+def test_of_two_cameras_the_other_one_is_enough():
+    depths = [still(view)[1] for view in range(2)]
+    pair = confirmed(cameras()[:2], depths, 0, 2)
+    assert float(pair.isfinite().float().mean()) > 0.5
+    assert_close(pair[pair.isfinite()], depths[0][pair.isfinite()])
