@@ -150,9 +150,10 @@ def test_nearness_is_what_is_seen_over_its_distance_and_pushes_it_away(footage: 
     terms["nearness"].backward()
     gradient = fit.still.voxels.densities.grad
     assert gradient is not None
+    gradient = gradient.to_dense()
     with torch.no_grad():
-        fit.still.voxels.densities.sub_(5.0 * gradient.to_dense() / gradient.to_dense().abs().max())
-    assert float(see(fit, batch, random(), False).distances.mean()) > before
+        fit.still.voxels.densities.sub_(5.0 * gradient / gradient.abs().max())
+        assert float(see(fit, batch, random(), False).distances.mean()) > before
 
 
 @pytest.mark.parametrize("name", ["depth", "termination"])
