@@ -14,6 +14,7 @@ from fourfold.fields import (
     dilated,
     render_rays,
 )
+from fourfold.methods.mixvoxels.exposures import Exposures
 from fourfold.methods.mixvoxels.finish import volume_objects
 from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer, coarsened, grid_of
 from fourfold.training import flatten, unflatten
@@ -63,7 +64,7 @@ def test_a_ray_ends_where_it_leaves_more_than_a_hundredth_of_its_light():
         torch.full((1,), 9.0),
     )
     space = BoxSpace(torch.zeros(3), torch.ones(3))
-    fit = Fit(space, layer_with_a_block())
+    fit = Fit(space, Exposures.none(2), layer_with_a_block())
     fit.note(render_rays(fit.parts(rays, 0.5), torch.zeros(1)))
     assert {(x, y) for x, y, _ in fit.still.reached.nonzero().tolist()} == {(4, 4)}
     # opaque from 3 on, half a voxel before it hardly
@@ -139,10 +140,10 @@ def test_steps_go_downhill_at_their_rates():
 
 
 def test_a_stopped_fit_goes_on_to_the_same_bits():
-    whole = Fit(BOX, layer_with_a_block())
+    whole = Fit(BOX, Exposures.none(2), layer_with_a_block())
     for _ in range(4):
         descend(whole.still)
-    first = Fit(BOX, layer_with_a_block())
+    first = Fit(BOX, Exposures.none(2), layer_with_a_block())
     first.moving = Layer(VoxelField.at_voxels(torch.ones(2, 2, 2, dtype=torch.bool), [0.0, 1.0]))
     for _ in range(2):
         descend(first.still)
@@ -161,7 +162,7 @@ def test_an_empty_voxel_takes_less_than_a_byte_in_a_checkpoint():
     movable[4:7, 5:9, 30:33] = True
     still, moving = (Layer(VoxelField.at_voxels(movable), dilated(movable)) for _ in range(2))
     still.note(torch.rand(9, 3, generator=torch.Generator().manual_seed(0)))
-    fit = Fit(BOX, still, moving, movable)
+    fit = Fit(BOX, Exposures.none(2), still, moving, movable)
     flat = flatten(fit.tensors())
     # two layers have three masks each, and there is that of what may move: seven bits
     assert sum(tensor.nbytes for tensor in flat.values()) < movable.numel()
@@ -192,7 +193,7 @@ def test_frozen_layers_and_held_keys_stay_as_they_are():
 
 
 def test_movers_of_which_nothing_is_seen_are_no_object():
-    fit = Fit(BOX, layer_with_a_block(), layer_with_a_block())
+    fit = Fit(BOX, Exposures.none(2), layer_with_a_block(), layer_with_a_block())
     assert [item.name for item in volume_objects(fit)] == ["background", "moving"]
     assert fit.moving is not None
     fit.moving.voxels.densities.detach().fill_(-20.0)
@@ -213,7 +214,7 @@ def test_movers_become_finer_only_where_they_may_be():
     movable[4:9, 2:5, 3:7] = True
     coarse = coarsened(movable, (6, 4, 5))
     moving = Layer(VoxelField.at_voxels(coarse, [0.0, 1.0]), coarse)
-    fit = Fit(BOX, layer_with_a_block(), moving, movable)
+    fit = Fit(BOX, Exposures.none(2), layer_with_a_block(), moving, movable)
     restored = Fit.restore(BOX, unflatten(flatten(fit.tensors())))
     restored.refine_movers((12, 8, 10))
     assert restored.moving is not None

@@ -11,6 +11,7 @@ from torch.testing import assert_close
 from fourfold.fields import BoxSpace, VoxelField, accumulate
 from fourfold.methods.mixvoxels.config import DepthConfig, MixVoxelsConfig
 from fourfold.methods.mixvoxels.depth_targets import DepthTargets, read_depth_targets
+from fourfold.methods.mixvoxels.exposures import Exposures
 from fourfold.methods.mixvoxels.finish import still_depths
 from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer
 from fourfold.methods.mixvoxels.footage import Footage
@@ -105,7 +106,7 @@ def test_rays_of_all_times_prefer_what_changes(footage: Footage, targets: DepthT
 
 
 def dense_fit() -> Fit:
-    return Fit(SPACE, Layer(VoxelField.dense(GRID, degree=0, alpha=FRESH_ALPHA)))
+    return Fit(SPACE, Exposures.none(4), Layer(VoxelField.dense(GRID, degree=0, alpha=FRESH_ALPHA)))
 
 
 def known_batch(footage: Footage, targets: DepthTargets | None, count: int = 400) -> Batch:

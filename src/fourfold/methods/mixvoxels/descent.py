@@ -20,6 +20,8 @@ TV_EVERY = 4
 """Steps from one in which total variation has its say, four times as strong, to the next."""
 LAST_RATE = 0.1
 """The learning rate at the end of a stage, relative to its start."""
+EXPOSURE_RATE = 0.02
+"""Learning rate of the cameras' exposures, relative to that of the still voxels."""
 RATES = (0.3, 1.0)
 """Learning rates of the still and of the moving voxels in the second stage, relative."""
 
@@ -46,6 +48,7 @@ def descend(
     total = torch.stack(list(terms.values())).sum()
     total.backward()
     step_layers(fit.layers[:1] if only_still else fit.layers, material, step)
+    fit.exposures.step()
     return {name: float(term.detach()) for name, term in (terms | {"loss": total}).items()}
 
 

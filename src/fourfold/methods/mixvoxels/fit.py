@@ -22,6 +22,7 @@ from fourfold.fields import (
     pack_mask,
     unpack_mask,
 )
+from fourfold.methods.mixvoxels.exposures import Exposures
 
 FRESH_ALPHA = 5e-3
 """Alpha of a voxel at first: a ray through a coarse grid loses half of its light."""
@@ -140,9 +141,11 @@ class Fit:
     """The voxels of a scene: the still ones, and the moving ones once it is known which move.
 
     `movable` says which voxels of the finest grid those are; they begin on a coarser one.
+    `exposures` are those of the training cameras.
     """
 
     space: Space
+    exposures: Exposures
     still: Layer
     moving: Layer | None = None
     movable: Bool[Tensor, "X Y Z"] | None = None
@@ -175,13 +178,19 @@ class Fit:
         """Give everything that a checkpoint needs to go on, nested."""
         moving = {} if self.moving is None else self.moving.tensors()
         movable = _packed(self.movable)
-        return {"still": self.still.tensors(), "moving": moving, "movable": movable}
+        return {
+            "exposures": self.exposures.tensors(),
+            "still": self.still.tensors(),
+            "moving": moving,
+            "movable": movable,
+        }
 
     @staticmethod
     def restore(space: Space, state: dict[str, Any]) -> Fit:
         """Rebuild from `tensors`."""
         moving = Layer.restore(state["moving"]) if state["moving"] else None
-        return Fit(space, Layer.restore(state["still"]), moving, _unpacked(state["movable"]))
+        exposures, still = Exposures.restore(state["exposures"]), Layer.restore(state["still"])
+        return Fit(space, exposures, still, moving, _unpacked(state["movable"]))
 
 
 def voxel_tensors(voxels: VoxelField) -> dict[str, Tensor]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from torch import Tensor
 
+from fourfold.methods.mixvoxels.exposures import Exposures
 from fourfold.methods.mixvoxels.gaussian_start import Start
 from fourfold.scene import BACKGROUND, MOVING, Gaussians, SpacetimeMotion
 from fourfold.splat import DensifyState
@@ -26,8 +27,8 @@ RATES: dict[str, tuple[float, float]] = {
     "centers": (0.01, 0.001),
     "log_durations": (0.01, 0.002),
     "velocities": (0.05, 0.005),
-    "exposures": (0.002, 0.0002),
 }
+EXPOSURE_RATES = (0.002, 0.0002)
 LENGTHS = ("means", "velocities")
 SURFACE = ("means", "quaternions", "log_scales", "logit_opacities")
 TIMED = ("centers", "log_durations", "velocities")
@@ -45,12 +46,12 @@ class Fit:
     `Gaussians`, with `colors` (N,1,3) the constant harmonic and `tints` (N,3,3) those of degree 1,
     and of `SpacetimeMotion`. `unit`: scene units per pixel. `pulls`: how strongly pictures pulled
     at each Gaussian since the last densification. `drawn`: the rows that were drawn last.
-    `exposures` (V,2,3): gain and offset of each camera's colours, beyond those of all together.
+    `exposures`: those of the training cameras.
     """
 
     leaves: dict[str, dict[str, Tensor]]
     unit: float
-    exposures: Float[Tensor, "V 2 3"]
+    exposures: Exposures
     optimizers: dict[tuple[str, str], torch.optim.Adam] = field(default_factory=dict)
     pulls: dict[str, DensifyState] = field(default_factory=dict)
     drawn: dict[str, Int[Tensor, " M"]] = field(default_factory=dict)
@@ -62,22 +63,21 @@ class Fit:
         if len(start.moving):
             timed = {name: getattr(start.motion, name) for name in TIMED}
             leaves[MOVING] = _split(start.moving) | timed
-        return Fit._with_leaves(leaves, unit, torch.zeros(num_views, 2, 3))
+        return Fit._with_leaves(leaves, unit, Exposures.none(num_views))
 
     @staticmethod
     def _with_leaves(
-        leaves: Mapping[str, Mapping[str, Tensor]], unit: float, exposures: Float[Tensor, "V 2 3"]
+        leaves: Mapping[str, Mapping[str, Tensor]], unit: float, exposures: Exposures
     ) -> "Fit":
         own = {
             owner: {name: _leaf(tensor) for name, tensor in group.items()}
             for owner, group in leaves.items()
         }
-        fit = Fit(own, unit, _leaf(exposures))
+        fit = Fit(own, unit, exposures)
         for owner, group in own.items():
             fit.pulls[owner] = DensifyState.zeros(len(group["means"]))
             for name, leaf in group.items():
                 fit.optimizers[owner, name] = _optimizer(leaf)
-        fit.optimizers["cameras", "exposures"] = _optimizer(fit.exposures)
         return fit
 
     @property
@@ -105,23 +105,19 @@ class Fit:
             shown[MOVING] = _motion(part).apply(_join(part), time, slice(None))
         return shown
 
-    def exposed(self, drawn: Float[Tensor, "H W 3"], view: int) -> Float[Tensor, "H W 3"]:
-        """Give a drawing as a camera would have taken it; in the mean they take it as it is."""
-        gain, offset = self.exposures[view] - self.exposures.mean(0)
-        return drawn * (1 + gain) + offset
-
     def set_rates(self, progress: float) -> None:
         """Set every learning rate for a point of the way, 0 to 1."""
         for (_, name), optimizer in self.optimizers.items():
-            first, last = RATES[name]
-            rate = first * (last / first) ** progress * (self.unit if name in LENGTHS else 1.0)
+            rate = _between(*RATES[name], progress) * (self.unit if name in LENGTHS else 1.0)
             optimizer.param_groups[0]["lr"] = rate
+        self.exposures.set_rate(_between(*EXPOSURE_RATES, progress))
 
     def step(self) -> None:
         """Move every tensor, and keep durations above what a picture can tell."""
         for optimizer in self.optimizers.values():
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+        self.exposures.step()
         if MOVING in self.leaves:
             with torch.no_grad():
                 self.leaves[MOVING]["log_durations"].clamp_(min=math.log(SHORTEST))
@@ -138,10 +134,9 @@ class Fit:
                 },
                 "pulls": {"gradient_sum": pulls.gradient_sum, "views": pulls.views},
             }
-        adam = adam_state(self.optimizers["cameras", "exposures"])
         return {
             "owners": owners,
-            "exposures": {"values": self.exposures, "adam": adam},
+            "exposures": self.exposures.tensors(),
             "unit": torch.tensor(self.unit, dtype=torch.float64),
         }
 
@@ -153,9 +148,8 @@ class Fit:
             owner: {name: saved["values"] for name, saved in state["leaves"].items()}
             for owner, state in owners.items()
         }
-        exposures = tensors["exposures"]
-        fit = Fit._with_leaves(values, float(tensors["unit"]), exposures["values"])
-        load_adam_state(fit.optimizers["cameras", "exposures"], exposures["adam"])
+        exposures = Exposures.restore(tensors["exposures"])
+        fit = Fit._with_leaves(values, float(tensors["unit"]), exposures)
         for owner, state in owners.items():
             fit.pulls[owner] = DensifyState(**{k: v.clone() for k, v in state["pulls"].items()})
             for name, saved in state["leaves"].items():
@@ -174,6 +168,10 @@ class Fit:
         elapsed = (time - group["centers"]) / group["log_durations"].exp()
         opacities = torch.sigmoid(group["logit_opacities"]) * torch.exp(-elapsed.square() / 2)
         return torch.nonzero(opacities > FAINTEST)[:, 0]
+
+
+def _between(first: float, last: float, progress: float) -> float:
+    return first * (last / first) ** progress
 
 
 def _leaf(tensor: Tensor) -> Tensor:

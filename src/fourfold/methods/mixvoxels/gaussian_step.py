@@ -89,7 +89,10 @@ def _terms(
     task: Task,
     view: int,
 ) -> dict[str, Tensor]:
-    drawn, share = fit.exposed(drawing.outputs["rgb"], view), task.config.gaussians.ssim_weight
+    drawn, share = (
+        fit.exposures.apply(drawing.outputs["rgb"], view),
+        task.config.gaussians.ssim_weight,
+    )
     terms = {"color": (1 - share) * (drawn - image).abs().mean()}
     if share:
         terms["ssim"] = share * ssim_loss(drawn, image)

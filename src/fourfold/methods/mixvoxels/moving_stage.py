@@ -8,7 +8,14 @@ from torch import Tensor
 
 from fourfold.fields import VoxelField
 from fourfold.methods.mixvoxels.blocks import Block, BlockStore, plan_blocks
-from fourfold.methods.mixvoxels.descent import DEPTH_SHARE, LAST_RATE, RATES, descend, level
+from fourfold.methods.mixvoxels.descent import (
+    DEPTH_SHARE,
+    EXPOSURE_RATE,
+    LAST_RATE,
+    RATES,
+    descend,
+    level,
+)
 from fourfold.methods.mixvoxels.finish import preview, still_surfaces
 from fourfold.methods.mixvoxels.first_movers import show_movers
 from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer, coarsened, grid_of
@@ -112,8 +119,10 @@ def _fit_block(fit: Fit, material: Material, block: Block, first: int, watch: Wa
     for step in range(max(first, start), block.steps.stop):
         if start == 0 and step in levels and step > 0:
             fit.refine_movers(levels[step])
-        for layer, factor in zip(fit.layers, RATES, strict=True):
-            layer.set_rate(config.voxels.learning_rate * rate(step - start) * factor)
+        rates = [config.voxels.learning_rate * rate(step - start) * factor for factor in RATES]
+        for layer, own in zip(fit.layers, rates, strict=True):
+            layer.set_rate(own)
+        fit.exposures.set_rate(0.0 if fit.still.frozen else EXPOSURE_RATE * rates[0])
         random = generator(config.seed, "moving", step)
         batch = material.pixels.moving(size.rays, CHANGING_SHARE, DEPTH_SHARE, block.frames, random)
         terms = descend(fit, batch, random, material, step)

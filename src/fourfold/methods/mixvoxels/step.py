@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -37,6 +37,7 @@ class Batch:
     `times` are frames of the footage; `distances` and `stds` are along the rays.
     """
 
+    views: Int[Tensor, " B"]
     rays: Rays
     times: Float[Tensor, " B"]
     colors: Float[Tensor, "B 3"]
@@ -138,26 +139,27 @@ class PixelSource:
             stds[last] = places.targets.stds / cosines[last]
             confidences[last] = places.targets.confidences
         near = rays.bounded(near=self.near)
-        return Batch(near, frames.float(), colors, distances, stds, confidences)
+        return Batch(places.views, near, frames.float(), colors, distances, stds, confidences)
 
 
 def see(
     fit: Fit, batch: Batch, random: torch.Generator, guided: bool, only_still: bool = False
 ) -> RayColors:
-    """Draw the rays before a background that changes from step to step.
+    """Draw the rays as their cameras take them, before a background that changes from step to step.
 
     A background that is always the same would pass for matter of its colour.
     """
     count = len(batch.rays)
     background = torch.rand(3, generator=random).expand(count, 3)
     guide = Guide(batch.distances, batch.stds) if guided else None
-    return render_rays(
+    seen = render_rays(
         fit.parts(batch.rays, STEP, only_still),
         batch.times,
         background=background,
         jitter=torch.rand(count, generator=random),
         guide=guide,
     )
+    return replace(seen, colors=fit.exposures.apply(seen.colors, batch.views))
 
 
 def losses(

@@ -1,7 +1,15 @@
 """The first stage: the still voxels, fitted to the pictures without what moves."""
 
 from fourfold.fields import VoxelField
-from fourfold.methods.mixvoxels.descent import DEPTH_SHARE, LAST_RATE, RATES, descend, level
+from fourfold.methods.mixvoxels.descent import (
+    DEPTH_SHARE,
+    EXPOSURE_RATE,
+    LAST_RATE,
+    RATES,
+    descend,
+    level,
+)
+from fourfold.methods.mixvoxels.exposures import Exposures
 from fourfold.methods.mixvoxels.finish import preview
 from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer
 from fourfold.methods.mixvoxels.material import Material
@@ -26,7 +34,8 @@ def fit_still(material: Material, run: Run, checkpoint: Checkpoint | None) -> Fi
     prunes = {int(share * steps) for share in PRUNE_AT}
     if checkpoint is None:
         voxels = VoxelField.dense(levels[0], degree=config.voxels.harmonics, alpha=FRESH_ALPHA)
-        fit, first = Fit(material.space, Layer(voxels)), 0
+        exposures = Exposures.none(len(material.footage.views))
+        fit, first = Fit(material.space, exposures, Layer(voxels)), 0
     else:
         fit, first = Fit.restore(material.space, checkpoint.tensors), checkpoint.step
     rate = exponential(1.0, LAST_RATE, steps)
@@ -51,7 +60,9 @@ def still_step(
     """Fit the still voxels to the pictures without what moves, one step."""
     config = material.config
     random = generator(config.seed, stage, step)
-    fit.still.set_rate(config.voxels.learning_rate * rate)
+    rate *= config.voxels.learning_rate
+    fit.still.set_rate(rate)
+    fit.exposures.set_rate(EXPOSURE_RATE * rate)
     batch = material.pixels.still(config.size.rays, DEPTH_SHARE, random)
     return descend(fit, batch, random, material, step, only_still=True, nearness=nearness)
 
