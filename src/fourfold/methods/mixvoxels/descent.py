@@ -15,7 +15,8 @@ TV_DENSITY, TV_COLOR, TV_TIME = 5e-9, 2.5e-9, 0.1
 """Total variation: of densities and of colours, per pair of neighbours; in time, relative to it."""
 TV_RESOLUTION = 128
 """Voxels along the longest side up to which this holds. In a finer grid fewer rays meet a voxel,
-and its neighbours' say is weakened as theirs is: by the area of a voxel's side."""
+and its neighbours' say is weakened as theirs is: by the area of a voxel's side. So it is for movers
+by the number of frames, among which the rays are shared out."""
 TV_EVERY = 4
 """Steps from one in which total variation has its say, four times as strong, to the next."""
 LAST_RATE = 0.1
@@ -56,5 +57,6 @@ def step_layers(layers: Sequence[Layer], material: Material, step: int) -> None:
     """Step down the gradients; every few steps those of total variation are among them."""
     for layer in layers:
         spacing = min(TV_RESOLUTION / max(layer.voxels.resolution), 1.0)
-        weight = material.config.voxels.tv_weight * spacing**2 * TV_EVERY * (step % TV_EVERY == 0)
+        share = spacing**2 / len(layer.voxels.times)
+        weight = material.config.voxels.tv_weight * share * TV_EVERY * (step % TV_EVERY == 0)
         layer.step(weight * TV_DENSITY, weight * TV_COLOR, TV_TIME)
