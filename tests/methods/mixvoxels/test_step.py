@@ -8,14 +8,27 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from fourfold.fields import BoxSpace, VoxelField, accumulate
+from fourfold.fields import (
+    BoxSpace,
+    VoxelField,
+    accumulate,
+    expected_depth_loss,
+    ray_distribution_loss,
+)
 from fourfold.methods.mixvoxels.config import DepthConfig, MixVoxelsConfig
 from fourfold.methods.mixvoxels.depth_targets import DepthTargets, read_depth_targets
 from fourfold.methods.mixvoxels.exposures import Exposures
 from fourfold.methods.mixvoxels.finish import still_depths
 from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer
 from fourfold.methods.mixvoxels.footage import Footage
-from fourfold.methods.mixvoxels.step import SPARSITY, Batch, PixelSource, losses, see
+from fourfold.methods.mixvoxels.step import (
+    SPARSITY,
+    TERMINATION,
+    Batch,
+    PixelSource,
+    losses,
+    see,
+)
 from fourfold.training import generator
 from tests.methods.mixvoxels.yard import (
     HEIGHT,
@@ -138,6 +151,20 @@ def test_the_depth_losses_count_by_their_weight(footage: Footage, targets: Depth
     for name in ("depth", "termination"):
         assert once[name].item() > 0.0
         assert_close(twice[name], 2 * once[name])
+
+
+def test_where_rays_end_counts_for_less_than_the_expected_depth(
+    footage: Footage, targets: DepthTargets
+):
+    batch = known_batch(footage, targets)
+    seen = see(dense_fit(), batch, random(), guided=False)
+    terms = losses(seen, batch, DepthConfig(weight=0.25))
+    along, known = (seen.weights, seen.samples), batch.confidences
+    expected = expected_depth_loss(*along, batch.distances, known)
+    ends = ray_distribution_loss(*along, batch.distances, batch.stds, known)
+    assert_close(terms["depth"], 0.25 * expected)
+    assert_close(terms["termination"], 0.25 * TERMINATION * ends)
+    assert TERMINATION < 1.0
 
 
 def test_nearness_is_what_is_seen_over_its_distance_and_pushes_it_away(footage: Footage):
