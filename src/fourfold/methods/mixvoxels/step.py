@@ -189,11 +189,7 @@ def losses(
             weights, seen.samples, batch.distances, batch.confidences
         )
     if config.loss != "expected":
-        terms["termination"] = (
-            TERMINATION
-            * config.weight
-            * ray_distribution_loss(
-                weights, seen.samples, batch.distances, batch.stds, batch.confidences
-            )
+        terms["termination"] = (TERMINATION * config.weight) * ray_distribution_loss(
+            weights, seen.samples, batch.distances, batch.stds, batch.confidences
         )
     return terms
