@@ -147,7 +147,7 @@ def test_what_is_added_to_one_view_names_the_method_for_several(
 ):
     words = ["osn", str(rig), "--bodies", str(rig), "--out", str(tmp_path / "run")]
     assert main(["train", *words]) == 2
-    assert "The method for several cameras is mixvoxels" in capsys.readouterr().err
+    assert "Several cameras are for the method mixvoxels" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

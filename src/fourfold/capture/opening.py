@@ -132,8 +132,8 @@ def _require_one_view(source: Source, path: Path) -> None:
         raise UsageError(
             f"masks, depth, cameras, bodies can be added to one view, not to {len(source.views)}",
             path=path,
-            mend="The method for several cameras is mixvoxels, which needs none of these beside "
-            "the capture",
+            mend="Several cameras are for the method mixvoxels; their poses are found by "
+            f"fourfold prepare poses {path} --out DIR",
         )
 
 

@@ -368,12 +368,12 @@ def commands(words: Sequence[str]) -> Any:
     is with `prepare` and what it prepares.
     """
     step = next((word for word in words if word in _STEPS), "sfm")
-    method = next((word for word in words if word in METHODS), next(iter(METHODS)))
+    method = named_method(words) or next(iter(METHODS.values()))
     kinds = {
         "demo": Demo,
         "info": Info,
         "prepare": _STEPS[step],
-        "train": train_command(METHODS[method]),
+        "train": train_command(method),
         "sample": Sample,
         "render": Render,
         "eval": Eval,
@@ -382,6 +382,11 @@ def commands(words: Sequence[str]) -> Any:
         "version": Version,
     }
     return Union[tuple(Annotated[kind, subcommand(name)] for name, kind in kinds.items())]  # noqa: UP007 - made at run time
+
+
+def named_method(words: Sequence[str]) -> Method | None:
+    """Give the method that the first word that is one's name names."""
+    return next((METHODS[word] for word in words if word in METHODS), None)
 
 
 def train_command(method: Method) -> type[Train]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from fourfold.cli.commands import capture_options
+from fourfold.cli.commands import capture_options, named_method
 from fourfold.errors import UsageError
 from fourfold.verbs.methods import METHODS, Method
 
@@ -17,7 +17,7 @@ def refuse_foreign_options(words: Sequence[str]) -> None:
     Raises:
         UsageError: such an option is among the words of a command line.
     """
-    method = next((METHODS[word] for word in words if word in METHODS), None)
+    method = named_method(words)
     if words[:1] != ["train"] or method is None:
         return
     for word in words:

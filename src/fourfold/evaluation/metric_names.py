@@ -117,9 +117,10 @@ def describe_metric(key: str) -> MetricName:
         notes.append(_PREFIXES[prefix])
         name = name.removeprefix(prefix)
     known = _NAMES.get(name)
-    if known is None and (start := _longest_start(name)) is not None:
-        known = _NAMES[start]
-        notes.append(name.removeprefix(f"{start}_"))
+    if known is None and (found := _of_camera(name)) is not None:
+        figure, camera = found
+        known = _NAMES[figure]
+        notes.append(camera)
     if known is None:
         return MetricName(key, digits=3)
     return MetricName(", ".join([known.label, *notes]), known.unit, known.digits, known.better)
@@ -134,19 +135,20 @@ def metrics_to_show(keys: Iterable[str]) -> list[str]:
     ['psnr', 'psnr_cam10', 'psnr_cam20']
     """
     keys = list(keys)
-    starts = {key: _longest_start(key) for key in keys if key not in _NAMES}
-    of_camera = {key: key.removeprefix(f"{start}_") for key, start in starts.items() if start}
-    return [key for key in keys if key not in of_camera or len(set(of_camera.values())) > 1]
+    found = {key: _of_camera(key) for key in keys if key not in _NAMES}
+    cameras = {key: pair[1] for key, pair in found.items() if pair is not None}
+    return [key for key in keys if key not in cameras or len(set(cameras.values())) > 1]
 
 
 def _prefix(name: str) -> str | None:
     return next((prefix for prefix in _PREFIXES if name.startswith(prefix)), None)
 
 
-def _longest_start(name: str) -> str | None:
-    """Find the figure that a key gives for one camera, whose name follows."""
-    starts = [known for known in _NAMES if name.startswith(f"{known}_")]
-    return max(starts, key=len, default=None)
+def _of_camera(name: str) -> tuple[str, str] | None:
+    """Give the figure that a key gives for one camera, and the camera's name, which follows."""
+    figures = [known for known in _NAMES if name.startswith(f"{known}_")]
+    figure = max(figures, key=len, default=None)
+    return None if figure is None else (figure, name.removeprefix(f"{figure}_"))
 
 
 def format_metric(key: str, value: Any) -> str:

@@ -34,6 +34,15 @@ def test_true_depths_are_confirmed_and_one_before_a_lens_is_not(witnesses: int):
     assert known(confirmed(cameras(), made_up, 1, witnesses)) > least
 
 
+def test_a_camera_in_the_same_place_is_no_witness():
+    depths = [still(view)[1] for view in range(3)]
+    twin, veil = cameras()[0], 0.3 * depths[0]
+    pair = confirmed([twin, twin, cameras()[2]], [veil, veil, depths[2]], 0, 1)
+    assert known(pair) == 0.0
+    pair = confirmed([twin, twin, cameras()[1]], [*depths[:1], *depths[:2]], 0, 1)
+    assert known(pair) > 0.5
+
+
 def test_of_two_cameras_the_other_one_is_enough():
     depths = [still(view)[1] for view in range(2)]
     pair = confirmed(cameras()[:2], depths, 0, 2)

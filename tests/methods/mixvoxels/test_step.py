@@ -164,7 +164,8 @@ def test_where_rays_end_counts_for_less_than_the_expected_depth(
     ends = ray_distribution_loss(*along, batch.distances, batch.stds, known)
     assert_close(terms["depth"], 0.25 * expected)
     assert_close(terms["termination"], 0.25 * TERMINATION * ends)
-    assert TERMINATION < 1.0
+    alone = losses(seen, batch, DepthConfig(weight=0.25, loss="distribution"))
+    assert_close(alone["termination"], 0.25 * ends)
 
 
 def test_nearness_is_what_is_seen_over_its_distance_and_pushes_it_away(footage: Footage):

@@ -22,7 +22,7 @@ def sightings(tmp_path_factory) -> Sightings:
     store = store_frames(capture, folder / "frames")
     footage = read_footage(capture, store, range(NUM_FRAMES))
     deviations = [torch.from_numpy(store.deviation(view)) for view in footage.views]
-    surfaces = [torch.full(each.shape, torch.inf) for each in deviations]
+    surfaces = [torch.full(each.shape, torch.nan) for each in deviations]
     return Sightings(footage, 0.5, changing_pixels(deviations, 0.02), surfaces)
 
 

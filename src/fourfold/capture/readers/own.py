@@ -58,6 +58,7 @@ def read(path: Path, options: ReadOptions) -> Source:
         masks=_mask_loaders(masks),
         depth=depth,
         cameras=read_own_cameras(cameras_file, views, frames, sizes) if has_cameras else {},
+        poses_from=cameras_file.name if has_cameras else None,
         known_frames=frozenset(known),
         files=(*files.values(), *mask_files, *depth_files, *own_files),
         notes=tuple(note for found in masks.values() for note in found.notes),

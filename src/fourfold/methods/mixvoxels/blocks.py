@@ -88,7 +88,7 @@ class BlockStore:
         path = self._path(number)
         try:
             return restored_voxels(safetensors.torch.load_file(path))
-        except (OSError, SafetensorError) as error:
+        except (OSError, SafetensorError, KeyError) as error:
             raise InputError(
                 "a block of moving voxels is missing or damaged",
                 path=path,

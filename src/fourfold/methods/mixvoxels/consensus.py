@@ -13,6 +13,9 @@ AGREES = 0.04
 IN_FRONT = 0.08
 """Relative difference from which on a point lies before a surface that is seen through it."""
 
+APART = 1e-3
+"""Cameras nearer to each other than this share of the depth are in one place."""
+
 
 def confirmed(
     cameras: Sequence[Camera], depths: Sequence[Float[Tensor, "h w"]], view: int, witnesses: int
@@ -23,14 +26,20 @@ def confirmed(
     of depth maps" (2007). `depths` are as large as the pictures of the `cameras`, and may be NaN.
     """
     camera, depth = cameras[view], depths[view]
+    # from one and the same place all depths are alike, the false ones too
+    least = APART * float(depth.nanmedian())
+    others = [
+        other
+        for other, each in enumerate(cameras)
+        if float((each.position - camera.position).norm()) > least
+    ]
     points = unproject_pixels(camera, camera.pixel_grid(), depth).reshape(-1, 3)
     agree, through = torch.zeros(len(points)), torch.zeros(len(points))
-    for other in range(len(cameras)):
-        if other != view:
-            ratio = against(cameras[other], depths[other], points)
-            agree += (ratio.abs() < AGREES).float()
-            through += (ratio < -IN_FRONT).float()
-    kept = (agree >= min(witnesses, len(cameras) - 1)) & (agree > through)
+    for other in others:
+        ratio = against(cameras[other], depths[other], points)
+        agree += (ratio.abs() < AGREES).float()
+        through += (ratio < -IN_FRONT).float()
+    kept = (agree >= min(witnesses, len(others))) & (agree > through)
     return depth.where(kept.reshape(depth.shape), torch.nan)
 
 

@@ -108,7 +108,8 @@ def _notes(scene: Scene, capture: Capture, has_lpips: bool) -> list[str]:
     if not any(name in scene.rig for name in capture.held_out_views):
         notes.append(
             "No camera is held out: train_psnr is of pictures that were trained on, and says "
-            "nothing of other views. --test-cameras holds some out."
+            "nothing of other views; drawn in the mean exposure of the cameras. --test-cameras "
+            "holds some out."
         )
         return notes
     missing = {

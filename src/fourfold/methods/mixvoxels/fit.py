@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from torch.nn.functional import adaptive_max_pool3d
 
+from fourfold.errors import InputError
 from fourfold.fields import (
     Part,
     RayColors,
@@ -187,10 +188,20 @@ class Fit:
 
     @staticmethod
     def restore(space: Space, state: dict[str, Any]) -> Fit:
-        """Rebuild from `tensors`."""
-        moving = Layer.restore(state["moving"]) if state["moving"] else None
-        exposures, still = Exposures.restore(state["exposures"]), Layer.restore(state["still"])
-        return Fit(space, exposures, still, moving, _unpacked(state["movable"]))
+        """Rebuild from `tensors`.
+
+        Raises:
+            InputError: they are of an older version.
+        """
+        try:
+            moving = Layer.restore(state["moving"]) if state["moving"] else None
+            exposures, still = Exposures.restore(state["exposures"]), Layer.restore(state["still"])
+            return Fit(space, exposures, still, moving, _unpacked(state["movable"]))
+        except KeyError as error:
+            raise InputError(
+                f"the checkpoint is of an older version: it has no {error}",
+                mend="--overwrite begins the training anew",
+            ) from error
 
 
 def voxel_tensors(voxels: VoxelField) -> dict[str, Tensor]:

@@ -29,7 +29,7 @@ STEP = 1.0
 SPARSITY = 2e-3
 """Weight of the part of the light that movers take: without it, haze that costs no colour stays."""
 TERMINATION = 0.1
-"""Weight of where rays end, relative to that of the expected depth: it clears haze, but wants
+"""Weight of where rays end beside the expected depth, relative to it: it clears haze, but wants
 surfaces as blurred as their depths are unsure, which is wider than a fine voxel."""
 
 
@@ -189,7 +189,8 @@ def losses(
             weights, seen.samples, batch.distances, batch.confidences
         )
     if config.loss != "expected":
-        terms["termination"] = (TERMINATION * config.weight) * ray_distribution_loss(
+        share = TERMINATION if config.loss == "both" else 1.0
+        terms["termination"] = (share * config.weight) * ray_distribution_loss(
             weights, seen.samples, batch.distances, batch.stds, batch.confidences
         )
     return terms

@@ -41,7 +41,7 @@ class Sightings:
     """Where the training cameras see change, and how far they see.
 
     `changing` by view, pixels that change over time; `surfaces` by view, the depth z of what stands
-    still, inf where nothing does: a camera knows nothing of what lies behind. Rays begin at the
+    still, NaN where unknown: a camera knows nothing of what lies behind. Rays begin at the
     distance `near`.
     """
 
@@ -69,7 +69,7 @@ class Sightings:
             own = views == view
             x, y = pixels[own].unbind(1)
             depths[own], change[own] = surface[y, x], mask[y, x]
-        far = depths * (1.0 + BEHIND) / cosines
+        far = (depths * (1.0 + BEHIND) / cosines).nan_to_num(nan=torch.inf)
         return replace(rays, near=torch.full((count,), self.near), far=far), change
 
 
