@@ -25,6 +25,7 @@ from fourfold.methods.mixvoxels.step import (
     SPARSITY,
     TERMINATION,
     Batch,
+    Nearness,
     PixelSource,
     losses,
     see,
@@ -168,13 +169,15 @@ def test_where_rays_end_counts_for_less_than_the_expected_depth(
     assert_close(alone["termination"], 0.25 * ends)
 
 
-def test_nearness_is_what_is_seen_over_its_distance_and_pushes_it_away(footage: Footage):
+def test_what_is_nearer_than_a_distance_costs_and_is_pushed_away(footage: Footage):
     fit, batch = dense_fit(), source(footage, None).still(512, 0.0, random())
     seen = see(fit, batch, random(), False)
-    terms = losses(seen, batch, DepthConfig(), nearness=0.1)
+    terms = losses(seen, batch, DepthConfig(), Nearness(0.1, 4.0))
     assert "nearness" not in losses(seen, batch, DepthConfig())
-    by_hand = 0.1 * accumulate(seen.weights, 1.0 / seen.samples.distances[:, None], seen.samples)
-    assert terms["nearness"].item() == pytest.approx(by_hand.mean().item(), rel=1e-4)
+    nearer = (4.0 / seen.samples.distances[:, None] - 1.0).clamp(min=0.0)
+    by_hand = 0.1 * accumulate(seen.weights, nearer, seen.samples).mean()
+    assert terms["nearness"].item() == pytest.approx(by_hand.item(), rel=1e-4)
+    assert Nearness(0.1, 1.0).cost(seen).item() == 0.0
     before = float(seen.distances.detach().mean())
     terms["nearness"].backward()
     gradient = fit.still.voxels.densities.grad

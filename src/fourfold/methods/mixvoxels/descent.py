@@ -7,7 +7,7 @@ import torch
 from fourfold.methods.mixvoxels.config import COARSEST
 from fourfold.methods.mixvoxels.fit import Fit, Layer, grid_of
 from fourfold.methods.mixvoxels.material import Material
-from fourfold.methods.mixvoxels.step import Batch, losses, see
+from fourfold.methods.mixvoxels.step import Batch, Nearness, losses, see
 
 DEPTH_SHARE = 0.25
 """Share of the rays that go through pixels of known depth."""
@@ -39,7 +39,7 @@ def descend(
     material: Material,
     step: int,
     only_still: bool = False,
-    nearness: float = 0.0,
+    nearness: Nearness | None = None,
 ) -> dict[str, float]:
     """Draw a batch, and step the layers that were drawn down the gradients of its `losses`."""
     settings = material.config.depth_loss

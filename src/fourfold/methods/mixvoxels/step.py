@@ -165,19 +165,30 @@ def see(
     return replace(seen, colors=fit.exposures.apply(seen.colors, batch.views))
 
 
+@dataclass(frozen=True)
+class Nearness:
+    """A pull away from the cameras on what is nearer to them than a distance."""
+
+    weight: float
+    distance: float
+
+    def cost(self, seen: RayColors) -> Float[Tensor, ""]:
+        """Give how much nearer than the distance things are seen, relative, in the mean of rays."""
+        nearer = (self.distance / seen.samples.distances - 1.0).clamp_min(0.0)
+        return self.weight * (seen.weights * nearer).sum() / len(seen.alphas)
+
+
 def losses(
-    seen: RayColors, batch: Batch, config: DepthConfig, nearness: float = 0.0
+    seen: RayColors, batch: Batch, config: DepthConfig, nearness: Nearness | None = None
 ) -> dict[str, Tensor]:
     """Give the terms of the loss: of colours, of movers, and of depths where they are known.
 
     Colours by the mean square (the original's). Depths as `fourfold.fields.depth_losses` has
-    them; unlike the original's they have a gradient. `nearness` is the weight of what is seen over
-    its distance in the world: a pull away from the cameras.
+    them; unlike the original's they have a gradient. `nearness` is for the still stage.
     """
     terms = {"color": (seen.colors - batch.colors).square().mean()}
-    if nearness > 0.0:
-        inverse = 1.0 / seen.samples.distances
-        terms["nearness"] = nearness * (seen.weights * inverse).sum() / len(batch.rays)
+    if nearness is not None:
+        terms["nearness"] = nearness.cost(seen)
     if seen.part_alphas.shape[1] > 1:
         terms["sparsity"] = SPARSITY * seen.part_alphas[:, 1].mean()
     if not bool(torch.isfinite(batch.distances).any()) or config.weight == 0.0:

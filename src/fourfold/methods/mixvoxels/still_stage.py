@@ -14,6 +14,7 @@ from fourfold.methods.mixvoxels.finish import preview
 from fourfold.methods.mixvoxels.fit import FRESH_ALPHA, Fit, Layer
 from fourfold.methods.mixvoxels.material import Material
 from fourfold.methods.mixvoxels.space_choice import usual_distance
+from fourfold.methods.mixvoxels.step import Nearness
 from fourfold.training import Checkpoint, Progress, Run, Watch, exponential, generator
 
 LEVELS = ((0.0, 8), (0.1, 4), (0.2, 2), (0.4, 1))
@@ -21,7 +22,7 @@ LEVELS = ((0.0, 8), (0.1, 4), (0.2, 2), (0.4, 1))
 PRUNE_AT = (0.1, 0.2, 0.4, 1.0)
 """Shares of the stage after which empty voxels are dropped; also before the grid becomes finer."""
 NEARNESS = 1e-2
-"""Weight at first of what is seen over its distance, in distances to what all cameras look at.
+"""Weight at first of what is seen nearer than what all cameras look at, by how much nearer it is.
 Where few cameras see a place, matter before each lens shows all that it films: nothing but this
 says that it is rather far. It falls to 0 by the time that the grid is at its finest: it is to
 choose among surfaces, not to move those that the pictures know."""
@@ -38,14 +39,14 @@ def fit_still(material: Material, run: Run, checkpoint: Checkpoint | None) -> Fi
         fit, first = Fit(material.space, exposures, Layer(voxels)), 0
     else:
         fit, first = Fit.restore(material.space, checkpoint.tensors), checkpoint.step
-    rate = exponential(1.0, LAST_RATE, steps)
+    rate, distance = exponential(1.0, LAST_RATE, steps), usual_distance(material.footage)
     with Progress(steps, "still", start=first) as bar:
         watch = Watch(run, "still", bar)
         for step in range(first, steps):
             if step in levels and step > 0:
                 fit.still.upsample(levels[step])
-            nearness = NEARNESS * usual_distance(material.footage)
-            nearness *= max(1.0 - step / (LEVELS[-1][0] * steps), 0.0)
+            left = max(1.0 - step / (LEVELS[-1][0] * steps), 0.0)
+            nearness = Nearness(NEARNESS * left, distance) if left else None
             terms = still_step(fit, material, "still", step, rate(step), nearness)
             if step + 1 in prunes:
                 fit.still.prune()
@@ -55,7 +56,12 @@ def fit_still(material: Material, run: Run, checkpoint: Checkpoint | None) -> Fi
 
 
 def still_step(
-    fit: Fit, material: Material, stage: str, step: int, rate: float, nearness: float = 0.0
+    fit: Fit,
+    material: Material,
+    stage: str,
+    step: int,
+    rate: float,
+    nearness: Nearness | None = None,
 ) -> dict[str, float]:
     """Fit the still voxels to the pictures without what moves, one step."""
     config = material.config
