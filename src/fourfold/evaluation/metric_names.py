@@ -70,7 +70,9 @@ _NAMES = {
     "refine_psnr_before": MetricName("PSNR to the animated photo, before", "dB", 2, "higher"),
     "refine_psnr_after": MetricName("PSNR to the animated photo, after", "dB", 2, "higher"),
     "refine_seconds": MetricName("Time for the stage refine"),
-    "psnr_static": MetricName("PSNR of what stands still", "dB", 2, "higher"),
+    "psnr_static": MetricName(
+        "PSNR of the still part, against the still picture", "dB", 2, "higher"
+    ),
     "motion_iou": MetricName("Moving pixels, IoU", "", 3, "higher"),
     "motion_iou_deviation": MetricName("Moving pixels, IoU with what deviates", "", 3, "higher"),
     "depth_error_key_points": MetricName("Depth error at key points, relative", "", 3, "lower"),
@@ -109,7 +111,7 @@ def describe_metric(key: str) -> MetricName:
     >>> describe_metric("heldout_object_psnr").label
     'PSNR on the objects, held out'
     >>> describe_metric("psnr_static_cam10").label
-    'PSNR of what stands still, cam10'
+    'PSNR of the still part, against the still picture, cam10'
     """
     notes = []
     name = key

@@ -97,6 +97,12 @@ def test_between_frames_there_is_a_picture(scene: Scene):
     assert float((before - after).abs().mean()) > 0.01
 
 
+def test_few_cameras_without_depth_are_noted(whole: Run, still_run: Run):
+    about = "4 cameras to train on and no known depth"
+    assert [note.startswith(about) for note in whole.notes] == [True]
+    assert not any(note.startswith(about) for note in still_run.notes)
+
+
 def test_the_figures_are_flat_and_complete(metrics: dict[str, float], whole: Run):
     expected = {"psnr", "psnr_static", "ssim", "depth_error", "motion_iou", "seconds"}
     expected |= {"render_seconds_per_frame", "peak_memory_mb", "model_mb", "num_voxels"}

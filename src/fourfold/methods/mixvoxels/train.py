@@ -34,6 +34,8 @@ from fourfold.training import (
 
 STAGES: dict[str, tuple[str, ...]] = {"voxels": ("still", "moving"), "gaussians": (STAGE,)}
 """The stages of each geometry, in their order."""
+FEW_CAMERAS = 5
+"""With fewer, pictures alone leave the depth of much open; Gaussians sweep for it anyway."""
 
 
 def train(capture: Capture, out: Path, config: MixVoxelsConfig, overwrite: bool) -> Run:
@@ -73,6 +75,7 @@ def train(capture: Capture, out: Path, config: MixVoxelsConfig, overwrite: bool)
             store = _store(rig, frames, run)
         material = Material(read_footage(rig, store, frames), config, run.note)
         _say_what_is_guessed(material)
+        _say_how_few(material)
         for stage in stages:
             _run_stage(stage, material, run)
     return run
@@ -84,6 +87,15 @@ def _say_what_is_guessed(material: Material) -> None:
         material.say(
             "the cameras look the same way and nothing says how far they see: things are taken to "
             f"be about {distance:.3g} away, going by the way between the cameras"
+        )
+
+
+def _say_how_few(material: Material) -> None:
+    count, config = len(material.footage.views), material.config
+    if count < FEW_CAMERAS and config.geometry == "voxels" and not config.depth:
+        material.say(
+            f"{count} cameras to train on and no known depth: views far from theirs are guesses "
+            "(--depth sweep may help; --test-cameras none trains on all)"
         )
 
 
