@@ -167,6 +167,8 @@ def test_where_rays_end_counts_for_less_than_the_expected_depth(
     assert_close(terms["termination"], 0.25 * TERMINATION * ends)
     alone = losses(seen, batch, DepthConfig(weight=0.25, loss="distribution"))
     assert_close(alone["termination"], 0.25 * ends)
+    scattered = losses(seen, replace(batch, scattered=True), DepthConfig(weight=0.25))
+    assert_close(scattered["termination"], 0.25 * ends)
 
 
 def test_what_is_nearer_than_a_distance_costs_and_is_pushed_away(footage: Footage):

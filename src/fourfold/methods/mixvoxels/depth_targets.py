@@ -41,7 +41,7 @@ class DepthTargets:
     """Places in pictures whose depth is known, P of them.
 
     `views` as in `Footage`; `pixels` (x, y), centres at +0.5; `depths` z; `stds` of the depth;
-    `confidences` in 0 to 1.
+    `confidences` in 0 to 1. `scattered`: they are of key points here and there, not of maps.
     """
 
     views: Int[Tensor, " P"]
@@ -49,6 +49,7 @@ class DepthTargets:
     depths: Float[Tensor, " P"]
     stds: Float[Tensor, " P"]
     confidences: Float[Tensor, " P"]
+    scattered: bool = False
 
     def __len__(self) -> int:
         return len(self.views)
@@ -61,6 +62,7 @@ class DepthTargets:
             self.depths[keep],
             self.stds[keep],
             self.confidences[keep],
+            self.scattered,
         )
 
 
@@ -115,7 +117,8 @@ def _at_rest(targets: DepthTargets, changing: list[Bool[Tensor, "H W"]]) -> Bool
 
 def _join(parts: list[DepthTargets]) -> DepthTargets:
     names = ("views", "pixels", "depths", "stds", "confidences")
-    return DepthTargets(*(torch.cat([getattr(part, name) for part in parts]) for name in names))
+    joined = [torch.cat([getattr(part, name) for part in parts]) for name in names]
+    return DepthTargets(*joined, scattered=parts[0].scattered)
 
 
 def _of_map(
@@ -191,6 +194,7 @@ def _of_key_points(footage: Footage, model: Path, config: MixVoxelsConfig) -> De
                 keys.depths,
                 config.depth_loss.std * keys.depths * ratio.clamp(0.5, 3.0),
                 keys.weights / MOST_WEIGHT,
+                scattered=True,
             )
         )
     if not parts:

@@ -29,15 +29,17 @@ STEP = 1.0
 SPARSITY = 2e-3
 """Weight of the part of the light that movers take: without it, haze that costs no colour stays."""
 TERMINATION = 0.1
-"""Weight of where rays end beside the expected depth, relative to it: it clears haze, but wants
-surfaces as blurred as their depths are unsure, which is wider than a fine voxel."""
+"""Weight of where rays end beside the expected depth of maps, relative to it: it clears haze, but
+wants surfaces as blurred as their depths are unsure, which is wider than a fine voxel. Of key
+points, most of whose neighbours know no depth, it counts in full."""
 
 
 @dataclass(frozen=True)
 class Batch:
     """Rays with the colours that they are to have, and depths where known (NaN elsewhere).
 
-    `times` are frames of the footage; `distances` and `stds` are along the rays.
+    `times` are frames of the footage; `distances` and `stds` are along the rays. `scattered` as in
+    `DepthTargets`.
     """
 
     views: Int[Tensor, " B"]
@@ -47,6 +49,7 @@ class Batch:
     distances: Float[Tensor, " B"]
     stds: Float[Tensor, " B"]
     confidences: Float[Tensor, " B"]
+    scattered: bool = False
 
 
 @dataclass(frozen=True)
@@ -142,7 +145,9 @@ class PixelSource:
             stds[last] = places.targets.stds / cosines[last]
             confidences[last] = places.targets.confidences
         near = rays.bounded(near=self.near)
-        return Batch(places.views, near, frames.float(), colors, distances, stds, confidences)
+        scattered = places.targets is not None and places.targets.scattered
+        known = (distances, stds, confidences, scattered)
+        return Batch(places.views, near, frames.float(), colors, *known)
 
 
 def see(
@@ -200,7 +205,7 @@ def losses(
             weights, seen.samples, batch.distances, batch.confidences
         )
     if config.loss != "expected":
-        share = TERMINATION if config.loss == "both" else 1.0
+        share = 1.0 if batch.scattered or config.loss == "distribution" else TERMINATION
         terms["termination"] = (share * config.weight) * ray_distribution_loss(
             weights, seen.samples, batch.distances, batch.stds, batch.confidences
         )
