@@ -131,6 +131,7 @@ def test_key_points_are_believed_by_their_errors(footage: Footage, monkeypatch: 
     monkeypatch.setattr(depth_targets, "read_key_points", lambda *_: known)
     monkeypatch.setattr(depth_targets, "find_points", lambda *_: Path("model"))
     targets = require(read(footage, "colmap:model"))
+    assert targets.scattered
     assert targets.views.tolist() == [1, 1, 1]
     assert targets.depths.tolist() == [2.0, 4.0, 5.0]
     # errors of 1/2 and 2 means; the depth is as uncertain, 0.05 at the mean
