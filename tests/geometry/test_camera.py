@@ -15,6 +15,7 @@ from fourfold.geometry import (
     distort,
     dreamscene4d_orbit,
     interpolate_cameras,
+    log_depth_ratio,
     look_at,
     orbit_camera,
     project_points,
@@ -105,6 +106,26 @@ def test_resizing_and_cropping_show_the_same_point_at_the_matching_pixel():
     cropped = camera.cropped(15, 28, 40, 30)
     assert (cropped.width, cropped.height) == (40, 30)
     assert_close(project_points(cropped, point)[0], torch.tensor([5.0, 2.0]).double())
+
+
+def test_a_camera_is_scaled_by_hand():
+    camera = Camera.from_fov(101, 40)
+    half = camera.scaled(0.5)
+    assert (half.width, half.height) == (50, 20)
+    assert_close(half.intrinsics, camera.resized(50, 20).intrinsics)
+    tiny = camera.scaled(1e-3)
+    assert (tiny.width, tiny.height) == (1, 1)
+
+
+def test_points_are_compared_with_a_depth_by_hand():
+    camera = Camera.from_fov(2, 2, 90.0)
+    depth = torch.tensor([[2.0, torch.nan], [2.0, 4.0]])
+    points = torch.tensor(
+        [[-1.0, -1.0, 2.0], [1.0, 1.0, 2.0], [1.0, -1.0, 2.0], [0.0, 0.0, -1.0], [9.0, 0.0, 1.0]]
+    )
+    ratio = log_depth_ratio(camera, depth, points)
+    assert_close(ratio[:2], torch.tensor([0.0, -math.log(2.0)]))
+    assert bool(ratio[2:].isnan().all())
 
 
 def test_cameras_refuse_nonsense():

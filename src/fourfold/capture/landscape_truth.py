@@ -163,7 +163,7 @@ class LandscapeTruth:
         intrinsics = torch.tensor(entry["intrinsics"], dtype=torch.float32)
         stored = Camera(pose, intrinsics, *image_size(picture))
         ratio = max(self._size) / max(self._head["width"], self._head["height"])
-        return stored.resized(*(max(1, round(s * ratio)) for s in (stored.width, stored.height)))
+        return stored.scaled(ratio)
 
     def _mask(self, name: str) -> Bool[Tensor, "H W"]:
         stored = self._head["width"], self._head["height"]

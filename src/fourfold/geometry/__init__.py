@@ -14,7 +14,12 @@ from fourfold.geometry.homography import (
     rotation_from_homography,
 )
 from fourfold.geometry.orbit import dreamscene4d_orbit, look_at, orbit_camera, upward_direction
-from fourfold.geometry.projection import interpolate_cameras, project_points, unproject_pixels
+from fourfold.geometry.projection import (
+    interpolate_cameras,
+    log_depth_ratio,
+    project_points,
+    unproject_pixels,
+)
 from fourfold.geometry.rigid import (
     decompose_similarity,
     fit_similarity,
@@ -56,6 +61,7 @@ __all__ = [
     "matrix_to_quaternion",
     "normalize_quaternion",
     "orbit_camera",
+    "log_depth_ratio",
     "project_points",
     "quaternion_conjugate",
     "quaternion_multiply",

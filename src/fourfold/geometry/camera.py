@@ -91,6 +91,11 @@ class Camera:
         intrinsics = self.intrinsics * self.intrinsics.new_tensor(factors)
         return replace(self, intrinsics=intrinsics, width=width, height=height)
 
+    def scaled(self, factor: float) -> "Camera":
+        """Give the camera of the same view with so many times its pixels per side, one at least."""
+        width, height = round(factor * self.width), round(factor * self.height)
+        return self.resized(max(width, 1), max(height, 1))
+
     def cropped(self, x: int, y: int, width: int, height: int) -> "Camera":
         """Give the camera of the image part whose upper left pixel is (x, y).
 

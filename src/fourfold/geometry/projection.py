@@ -41,6 +41,21 @@ def project_points(
     return plane @ matrix[:2, :2].mT + matrix[:2, 2], depth
 
 
+def log_depth_ratio(
+    camera: Camera, depth: Float[Tensor, "H W"], points: Float[Tensor, "N 3"]
+) -> Float[Tensor, " N"]:
+    """Compare points with a depth map: the logarithm of their z over the map's; NaN where not seen.
+
+    Below 0 a point lies before what the camera sees there.
+    """
+    pixels, z = project_points(camera, points)
+    x, y = pixels.floor().long().unbind(1)
+    inside = (z > 0) & (x >= 0) & (y >= 0) & (x < camera.width) & (y < camera.height)
+    ratio = torch.full_like(z, torch.nan)
+    ratio[inside] = (z[inside] / depth[y[inside], x[inside]]).log()
+    return ratio
+
+
 def unproject_pixels(
     camera: Camera, pixels: Float[Tensor, "*batch 2"], depth: Float[Tensor, "*batch"]
 ) -> Float[Tensor, "*batch 3"]:

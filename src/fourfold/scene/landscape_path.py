@@ -69,9 +69,7 @@ def _unit(scene: Scene, time: float) -> float:
     """Give the length in scene units that stands for 1 in the paths."""
     camera = scene.camera_at(time)
     factor = min(_SCOUT_SIZE / max(camera.width, camera.height), 1.0)
-    small = camera.resized(
-        max(round(factor * camera.width), 1), max(round(factor * camera.height), 1)
-    )
+    small = camera.scaled(factor)
     depth = scene.render(small, time, outputs=("depth",))["depth"]
     known = depth[depth.isfinite()]
     near = float(known.quantile(_NEAREST)) if len(known) else 1.0

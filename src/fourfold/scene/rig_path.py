@@ -176,9 +176,7 @@ def _focus_in_depth(
 ) -> Float[Tensor, " 3"]:
     """Find LLFF's point on the mean axis, from the depth that the middle camera sees."""
     factor = min(_SCOUT_SIZE / max(reference.width, reference.height), 1.0)
-    small = reference.resized(
-        max(round(factor * reference.width), 1), max(round(factor * reference.height), 1)
-    )
+    small = reference.scaled(factor)
     depth = scene.render(small, time, outputs=("depth",))["depth"]
     known = depth[depth.isfinite()]
     near, far = known.quantile(torch.tensor(_DEPTH_ENDS)).tolist() if len(known) else (1.0, 1.0)

@@ -121,10 +121,7 @@ def resize_view(view: View, size: int) -> View:
 
 
 def _resized(camera: Camera, size: int) -> Camera:
-    factor = size / max(camera.width, camera.height)
-    return camera.resized(
-        max(round(camera.width * factor), 1), max(round(camera.height * factor), 1)
-    )
+    return camera.scaled(size / max(camera.width, camera.height))
 
 
 def parse_times(text: str | None, num_frames: int) -> tuple[float, float]:

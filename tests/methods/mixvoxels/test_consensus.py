@@ -1,26 +1,11 @@
 """What other cameras confirm of a depth."""
 
-import math
-
 import pytest
-import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from fourfold.geometry import Camera
-from fourfold.methods.mixvoxels.consensus import against, confirmed
+from fourfold.methods.mixvoxels.consensus import confirmed
 from tests.methods.mixvoxels.ballroom import cameras, still
-
-
-def test_points_are_compared_with_a_depth_by_hand():
-    camera = Camera.from_fov(2, 2, 90.0)
-    depth = torch.tensor([[2.0, torch.nan], [2.0, 4.0]])
-    points = torch.tensor(
-        [[-1.0, -1.0, 2.0], [1.0, 1.0, 2.0], [1.0, -1.0, 2.0], [0.0, 0.0, -1.0], [9.0, 0.0, 1.0]]
-    )
-    ratio = against(camera, depth, points)
-    assert_close(ratio[:2], torch.tensor([0.0, -math.log(2.0)]))
-    assert bool(ratio[2:].isnan().all())
 
 
 @pytest.mark.parametrize("witnesses", [1, 2])

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from fourfold.geometry import Camera, project_points, unproject_pixels
+from fourfold.geometry import Camera, log_depth_ratio, unproject_pixels
 
 AGREES = 0.04
 """Relative difference up to which two depths are one surface."""
@@ -36,20 +36,8 @@ def confirmed(
     points = unproject_pixels(camera, camera.pixel_grid(), depth).reshape(-1, 3)
     agree, through = torch.zeros(len(points)), torch.zeros(len(points))
     for other in others:
-        ratio = against(cameras[other], depths[other], points)
+        ratio = log_depth_ratio(cameras[other], depths[other], points)
         agree += (ratio.abs() < AGREES).float()
         through += (ratio < -IN_FRONT).float()
     kept = (agree >= min(witnesses, len(others))) & (agree > through)
     return depth.where(kept.reshape(depth.shape), torch.nan)
-
-
-def against(
-    camera: Camera, depth: Float[Tensor, "h w"], points: Float[Tensor, "N 3"]
-) -> Float[Tensor, " N"]:
-    """Compare points with a view: the logarithm of their depth over its; NaN where not seen."""
-    pixels, z = project_points(camera, points)
-    x, y = pixels.floor().long().unbind(1)
-    inside = (z > 0) & (x >= 0) & (y >= 0) & (x < camera.width) & (y < camera.height)
-    ratio = torch.full_like(z, torch.nan)
-    ratio[inside] = (z[inside] / depth[y[inside], x[inside]]).log()
-    return ratio

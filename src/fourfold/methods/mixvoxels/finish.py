@@ -130,18 +130,13 @@ def still_surfaces(fit: Fit, cameras: Sequence[Camera]) -> list[Float[Tensor, "H
     NaN where nothing is, and where no other camera confirms it: what one camera alone sees may be
     anywhere on its rays, also before what moves.
     """
-    small = [_at_most(camera, SEEN_AT) for camera in cameras]
+    shrinks = [min(SEEN_AT / max(camera.width, camera.height), 1.0) for camera in cameras]
+    small = [camera.scaled(shrink) for camera, shrink in zip(cameras, shrinks, strict=True)]
     drawn = still_depths(fit, small)
     sure = [confirmed(small, drawn, view, witnesses=1) for view in range(len(cameras))]
     sizes = [(camera.height, camera.width) for camera in cameras]
     pairs = zip(sure, sizes, strict=True)
     return [interpolate(depth[None, None], size)[0, 0] for depth, size in pairs]
-
-
-def _at_most(camera: Camera, longest: int) -> Camera:
-    shrink = min(longest / max(camera.width, camera.height), 1.0)
-    width, height = round(camera.width * shrink), round(camera.height * shrink)
-    return camera.resized(max(width, 1), max(height, 1))
 
 
 @torch.no_grad()

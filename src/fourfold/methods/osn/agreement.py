@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
-from fourfold.geometry import project_points, transform_points
+from fourfold.geometry import log_depth_ratio, transform_points
 from fourfold.methods.osn.footage import Footage
 
 WITNESSES = 24
@@ -38,7 +38,8 @@ def keep_agreed(
         for witness in witnesses:
             if witness == frame:
                 continue
-            ratio = _against(footage, index, witness, depths[witness], points)
+            camera = footage.cameras[witness].moved(footage.poses[index, witness])
+            ratio = log_depth_ratio(camera, depths[witness], points)
             votes += (ratio.abs() < AGREES).float()
             votes -= WITNESSES_PER_DOUBT * (ratio < -IN_FRONT).float()
         kept[frame] = depth.clone()
@@ -53,22 +54,3 @@ def _points(
     camera, known = footage.cameras[frame], depth.isfinite()
     local = camera.directions(camera.pixel_grid()[known]) * depth[known][:, None]
     return transform_points(footage.bodies[index].object_from_camera[frame].float(), local)
-
-
-def _against(
-    footage: Footage,
-    index: int,
-    frame: int,
-    depth: Float[Tensor, "H W"],
-    points: Float[Tensor, "N 3"],
-) -> Float[Tensor, " N"]:
-    """Compare points with a frame: the logarithm of their depth over its; NaN beside the body."""
-    camera = footage.cameras[frame].moved(footage.poses[index, frame])
-    pixels, z = project_points(camera, points)
-    x, y = pixels.floor().long().unbind(1)
-    inside: Bool[Tensor, " N"] = (
-        (z > 0) & (x >= 0) & (y >= 0) & (x < camera.width) & (y < camera.height)
-    )
-    ratio = torch.full_like(z, torch.nan)
-    ratio[inside] = (z[inside] / depth[y[inside], x[inside]]).log()
-    return ratio
